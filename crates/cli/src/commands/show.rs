@@ -1,0 +1,63 @@
+//! `annals show`: records for reading.
+
+use std::path::{Path, PathBuf};
+
+use jsonl_core::{Log, Verdict};
+
+use crate::args::{Show, View};
+use crate::commands::view;
+use crate::exit::{Exit, Failure};
+use crate::human::plural;
+use crate::out::Out;
+
+pub(crate) fn run(args: &Show, out: &mut Out) -> Result<Exit, Failure> {
+    let (path, number) = split_number(&args.file);
+    let log = Log::open(&path)?;
+    if let Some(number) = number {
+        return show_one(&log, number, args.view, out);
+    }
+    let mut damaged = 0;
+    for line in log.lines() {
+        if let Verdict::Damaged { .. } = view::print(&line?, args.view, out)? {
+            damaged += 1;
+        }
+    }
+    if damaged > 0 {
+        let lines = plural(damaged, "damaged line");
+        out.note(format_args!("{}: {lines}; annals verify describes them", path.display()));
+    }
+    Ok(Exit::Done)
+}
+
+fn show_one(log: &Log, number: u64, view: View, out: &mut Out) -> Result<Exit, Failure> {
+    let index = number.checked_sub(1).and_then(|index| usize::try_from(index).ok());
+    let line = index.and_then(|index| log.lines().nth(index)).transpose()?;
+    let Some(line) = line else {
+        let lines = plural(log.lines().count() as u64, "line");
+        let text = format!("{}: has {lines}, and no line {number}", log.path().display());
+        return Err(Failure::Told(Exit::NotFound, text));
+    };
+    // Somebody who asks for one line wants all of it.
+    match view::print(&line, View { full: true, ..view }, out)? {
+        Verdict::Damaged { .. } => {
+            if !out.json {
+                out.line(String::from_utf8_lossy(&line.bytes).escape_debug())?;
+            }
+            Ok(Exit::Damaged)
+        }
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// `FILE@12`, unless there is a file of that name.
+fn split_number(file: &Path) -> (PathBuf, Option<u64>) {
+    let whole = || (file.to_owned(), None);
+    if file.exists() {
+        return whole();
+    }
+    let Some((path, number)) = file.to_str().and_then(|text| text.rsplit_once('@')) else { return whole() };
+    match number.parse() {
+        Ok(number) => (PathBuf::from(path), Some(number)),
+        Err(_) => whole(),
+    }
+}

@@ -1,0 +1,133 @@
+//! How a record is printed: for reading, as it is, or as JSON.
+
+use jsonl_core::{DamageKind, Line, Verdict, verdict};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::args::View;
+use crate::describe::{self, Described, Part};
+use crate::exit::Failure;
+use crate::human::{one_line, printable, second, size};
+use crate::out::{Out, Paint};
+
+/// Folded things take at most so many characters.
+const FOLDED_WIDTH: usize = 100;
+
+/// Texts are folded after so many lines.
+const TEXT_LINES: usize = 40;
+
+/// A record for a program.
+#[derive(Serialize)]
+struct RecordObject<'a> {
+    line: Option<u64>,
+    offset: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<&'static str>,
+    /// The record as it is in the file, or null for a damaged line.
+    record: Option<&'a RawValue>,
+}
+
+/// Prints a line; blank ones not at all. Says whether it was a record, or what was wrong.
+pub(super) fn print(line: &Line, view: View, out: &mut Out) -> Result<Verdict, Failure> {
+    let verdict = line.verdict();
+    match verdict {
+        Verdict::Blank => {}
+        Verdict::Record { .. } if view.raw && !out.json => {
+            out.bytes(&line.bytes)?;
+            out.bytes(b"\n")?;
+        }
+        Verdict::Record { .. } => print_record(line, view, out)?,
+        Verdict::Damaged { kind, .. } => print_damaged(line, kind, view, out)?,
+    }
+    Ok(verdict)
+}
+
+fn print_record(line: &Line, view: View, out: &mut Out) -> Result<(), Failure> {
+    let text = match line.offset {
+        0 => line.bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&line.bytes),
+        _ => &line.bytes,
+    };
+    if out.json {
+        let record = str::from_utf8(text).ok().and_then(|text| serde_json::from_str(text).ok());
+        return out.object(&RecordObject { line: line.number, offset: line.offset, damage: None, record });
+    }
+    let time = describe::time(text);
+    let described = match line.parse::<Value>() {
+        Ok(Some(record)) => Described::of(&record),
+        // A number like 1e999 is JSON, but no `Value`: shown as it is.
+        _ => {
+            let text = String::from_utf8_lossy(text).into_owned();
+            Described { role: String::from("record"), parts: vec![Part::Json(text)] }
+        }
+    };
+    let place = match line.number {
+        Some(number) => format!("#{number}"),
+        None => format!("@{}", line.offset),
+    };
+    let mut head = out.paint(Paint::Name, printable(&described.role));
+    if let Some(time) = time {
+        head += &out.paint(Paint::Dim, format_args!("  {}", second(time)));
+    }
+    out.line(format_args!("{head}{}", out.paint(Paint::Dim, format_args!("  {place}"))))?;
+    for part in &described.parts {
+        print_part(part, view.full, out)?;
+    }
+    out.line("")
+}
+
+fn print_part(part: &Part, full: bool, out: &mut Out) -> Result<(), Failure> {
+    let fold = |text: &str| if full { printable(text) } else { one_line(text, FOLDED_WIDTH) };
+    match part {
+        Part::Text(text) => print_text(text, full, out),
+        Part::Thinking(text) => out.line(out.paint(Paint::Dim, format_args!("  (thinking) {}", fold(text)))),
+        Part::Call { name, arguments } => {
+            out.line(format_args!("  → {} {}", out.paint(Paint::Plain, printable(name)), fold(arguments)))
+        }
+        Part::Result(text) => out.line(out.paint(Paint::Dim, format_args!("  ← {}", fold(text)))),
+        Part::Attachment { kind, bytes } => {
+            let text = format!("  [{}, {}]", printable(kind), size(*bytes as u64));
+            out.line(out.paint(Paint::Dim, text))
+        }
+        Part::Json(text) => out.line(format_args!("  {}", fold(text))),
+    }
+}
+
+fn print_text(text: &str, full: bool, out: &mut Out) -> Result<(), Failure> {
+    let count = text.lines().count();
+    let shown = if full { count } else { count.min(TEXT_LINES) };
+    for line in text.lines().take(shown) {
+        let line = line.trim_end();
+        // No blanks at the end of an empty line.
+        out.line(if line.is_empty() { String::new() } else { format!("  {}", printable(line)) })?;
+    }
+    if shown < count {
+        let more = format!("  … {} more lines; --full shows them", count - shown);
+        out.line(out.paint(Paint::Dim, more))?;
+    }
+    Ok(())
+}
+
+fn print_damaged(line: &Line, kind: DamageKind, view: View, out: &mut Out) -> Result<(), Failure> {
+    if out.json {
+        let damage = Some(kind.name());
+        return out.object(&RecordObject { line: line.number, offset: line.offset, damage, record: None });
+    }
+    let place = match line.number {
+        Some(number) => format!("line {number}"),
+        None => format!("offset {}", line.offset),
+    };
+    let rest = if line.terminated { "" } else { " at the end, perhaps still being written" };
+    let text = format!("[{place}: {kind}{rest}, {}]", size(line.len));
+    if view.raw {
+        // Not among the data.
+        out.note(text);
+        return Ok(());
+    }
+    out.line(format_args!("{}\n", out.paint(Paint::Bad, text)))
+}
+
+/// The damage of a line, for callers that only have its bytes.
+pub(super) fn is_record(line: &[u8], at_file_start: bool) -> bool {
+    matches!(verdict::judge(line, at_file_start), Verdict::Record { .. })
+}

@@ -1,0 +1,104 @@
+//! The logs that are meant by paths: files themselves, folders by what is in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonl_core::{Log, ReadOptions, Result};
+
+use crate::exit::{Exit, Failure};
+use crate::out::Out;
+use crate::progress::Progress;
+
+/// Folders in folders, so deep. Links to folders are not followed, so there are no circles; this is for paths
+/// that somebody made to be endless.
+const DEPTH_MAX: usize = 64;
+
+/// A log and its length, as far as it was found.
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) len: u64,
+}
+
+/// All logs that `paths` mean, in the order of the paths and of their names. What can't be looked at is said,
+/// and the rest goes on.
+pub(crate) fn find(paths: &[PathBuf], out: &mut Out) -> Vec<Found> {
+    let mut found = Vec::new();
+    for path in paths {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => {
+                let before = found.len();
+                search_folder(path, 0, &mut found, out);
+                if found.len() == before {
+                    out.note(format_args!(
+                        "{}: no .jsonl, .ndjson or .jsonl.archived files in it",
+                        path.display()
+                    ));
+                }
+            }
+            Ok(metadata) => found.push(Found { path: path.clone(), len: metadata.len() }),
+            Err(source) => out.complain(&cannot("open", path, source)),
+        }
+    }
+    found
+}
+
+fn search_folder(folder: &Path, depth: usize, found: &mut Vec<Found>, out: &mut Out) {
+    if depth == DEPTH_MAX {
+        let text =
+            format!("{}: more than {DEPTH_MAX} folders deep; name it to look into it", folder.display());
+        return out.complain(&Failure::Told(Exit::Internal, text));
+    }
+    let entries = match fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
+        Ok(entries) => entries,
+        Err(source) => return out.complain(&cannot("list", folder, source)),
+    };
+    let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        // Not through links to folders, but through links to files: a transcript may have been put elsewhere.
+        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+        if metadata.is_dir() {
+            search_folder(&path, depth + 1, found, out);
+        } else if is_log_name(&path) && fs::metadata(&path).is_ok_and(|target| target.is_file()) {
+            found.push(Found { len: metadata.len(), path });
+        }
+    }
+}
+
+fn is_log_name(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    name.strip_suffix(".archived").unwrap_or(&name).ends_with(".jsonl") || name.ends_with(".ndjson")
+}
+
+/// Calls `each` with every log that `paths` mean, opened by `options`. Errors of one are said, and the rest
+/// goes on; a broken pipe ends it.
+pub(crate) fn for_each(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    out: &mut Out,
+    mut each: impl FnMut(Log, &mut Out) -> Result<Next, Failure>,
+) -> Result<(), Failure> {
+    let found = find(paths, out);
+    let progress = Progress::of(found.iter().map(|found| found.len).sum());
+    let options = options.clone().progress(progress.bytes_done.clone());
+    for found in found {
+        let done = options.open(&found.path).map_err(Failure::from).and_then(|log| each(log, out));
+        match done {
+            Ok(Next::GoOn) => {}
+            Ok(Next::Stop) => break,
+            Err(failure @ (Failure::Pipe | Failure::Output(_))) => return Err(failure),
+            Err(failure) => out.complain(&failure),
+        }
+    }
+    Ok(())
+}
+
+/// Whether to look at the next file.
+pub(crate) enum Next {
+    GoOn,
+    Stop,
+}
+
+fn cannot(action: &'static str, path: &Path, source: std::io::Error) -> Failure {
+    Failure::Log(jsonl_core::Error::Io { path: path.to_owned(), action, source })
+}

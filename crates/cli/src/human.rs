@@ -1,0 +1,126 @@
+//! Sizes, counts, times and foreign text, as people read them.
+
+use jiff::Timestamp;
+
+/// `1.4 MB`, with powers of 1000.
+pub(crate) fn size(bytes: u64) -> String {
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64;
+    for unit in ["kB", "MB", "GB", "TB", "PB"] {
+        value /= 1000.0;
+        // What would be rounded to 1000 belongs to the next unit.
+        if value < 99.95 {
+            return format!("{value:.1} {unit}");
+        }
+        if value < 999.5 {
+            return format!("{value:.0} {unit}");
+        }
+    }
+    format!("{:.0} EB", value / 1000.0)
+}
+
+/// `12,345`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 record`, `2 records`.
+pub(crate) fn plural(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// `2026-05-09 23:16` in UTC.
+pub(crate) fn minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// `2026-05-09 23:16:07` in UTC.
+pub(crate) fn second(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// Foreign text for a terminal: control characters and what turns the reading direction are escaped, line
+/// breaks and tabs stay.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => out.push(character),
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{FEFF}' => {
+                out.extend(character.escape_unicode());
+            }
+            _ if character.is_control() => out.extend(character.escape_default()),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// The text on one line, at most `width` characters before what can't be printed is escaped.
+pub(crate) fn one_line(text: &str, width: usize) -> String {
+    let mut flat = String::new();
+    for word in text.split_whitespace() {
+        if !flat.is_empty() {
+            flat.push(' ');
+        }
+        flat.push_str(word);
+        if flat.len() > 4 * width {
+            // Longer than any line that fits: no need to look at the rest.
+            break;
+        }
+    }
+    match flat.char_indices().nth(width) {
+        None => printable(&flat),
+        Some(_) => {
+            let end = flat.char_indices().nth(width.saturating_sub(1)).map_or(flat.len(), |(at, _)| at);
+            printable(&flat[..end]) + "…"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_three_figures() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (99_949, "99.9 kB"),
+            (99_950, "100 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (4_200_000_000, "4.2 GB"),
+            (u64::MAX, "18 EB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn counts_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(number), text);
+        }
+    }
+
+    #[test]
+    fn foreign_text_cannot_drive_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\u{202E}c\td\n"), "a\\u{1b}[2Jb\\u{202e}c\td\n");
+        assert_eq!(one_line("a\nb   c", 80), "a b c");
+        assert_eq!(one_line("alpha beta gamma", 10), "alpha bet…");
+        assert_eq!(one_line("alpha beta", 10), "alpha beta");
+    }
+}

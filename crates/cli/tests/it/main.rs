@@ -1,0 +1,18 @@
+//! Runs the program as a person or a script would.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+/// Starts the program and looks at what it prints.
+mod support;
+
+/// Do the reading commands show what is there, and say what isn't right?
+mod reading;
+
+/// Does `search` find what people mean?
+mod search;
+
+/// Do `log append` and `log repair` do what they say?
+mod writing;
+
+/// Does the program end as documented, whatever it is given?
+mod ending;

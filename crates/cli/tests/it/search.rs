@@ -1,0 +1,73 @@
+//! Does `search` find what people mean?
+
+use serde_json::json;
+
+use crate::support::{Place, testdata};
+
+#[test]
+fn decoded_text_is_found_and_shown_in_its_place() {
+    let place = Place::new();
+    place.file(
+        "a.jsonl",
+        "{\"t\":\"gr\\u00f6\\u00dfer\"}\n{\"t\":\"größer\"}\n{\"p\":\"a\\/b\"}\n{\"p\":\"x\\ny\"}\n",
+    );
+    let ended = place.annals(&["search", "größer", "a.jsonl"]).check(0);
+    assert_eq!(ended.out, "a.jsonl:1: größer\na.jsonl:2: größer\n");
+    assert_eq!(place.annals(&["search", "a/b", "a.jsonl"]).check(0).out, "a.jsonl:3: a/b\n");
+    assert_eq!(place.annals(&["search", "-e", "x\\ny", "a.jsonl"]).check(0).out, "a.jsonl:4: x y\n");
+    assert_eq!(place.annals(&["search", "-i", "GRÖSSER", "a.jsonl"]).check(1).out, "");
+    assert_eq!(place.annals(&["search", "-i", "GRÖẞER", "a.jsonl"]).check(0).out.lines().count(), 2);
+    let objects = place.annals(&["search", "--json", "y", "a.jsonl"]).check(0).objects();
+    let expected = json!({"schema_version": 1, "path": "a.jsonl", "line": 4, "offset": 55, "damaged": false,
+        "before": "x\n", "found": "y", "behind": ""});
+    assert_eq!(objects, [expected]);
+}
+
+#[test]
+fn the_current_folder_is_searched_by_default_and_a_limit_stops() {
+    let place = Place::new();
+    place.file("a.jsonl", "{\"t\":\"word\"}\n".repeat(5));
+    place.file("deep/b.jsonl", "{\"t\":\"word\"}\n");
+    assert_eq!(place.annals(&["search", "word"]).check(0).out.lines().count(), 6);
+    assert_eq!(place.annals(&["search", "word", "--limit", "3"]).check(0).out.lines().count(), 3);
+    assert_eq!(place.annals(&["search", "nowhere"]).check(1).out, "");
+}
+
+#[test]
+fn damaged_lines_are_searched_too() {
+    let place = Place::new();
+    place.file("a.jsonl", "{\"t\":\"lost wo\n{\"t\":\"lost w\\u006frds\n");
+    let ended = place.annals(&["search", "lost wo", "a.jsonl"]).check(0);
+    assert_eq!(
+        ended.out,
+        "a.jsonl:1: (damaged line) {\"t\":\"lost wo\na.jsonl:2: (damaged line) {\"t\":\"lost words\n"
+    );
+}
+
+#[test]
+fn wrong_patterns_are_explained() {
+    let place = Place::new();
+    let ended = place.annals(&["search", "-e", "(", "."]).check(2);
+    assert!(ended.talk.contains("unclosed group") && ended.talk.contains("leave out -e"), "{ended:?}");
+    place.annals(&["search", ""]).check(2);
+}
+
+#[test]
+fn what_was_found_is_marked_when_asked() {
+    let place = Place::new();
+    place.file("a.jsonl", "{\"t\":\"a needle b\"}\n");
+    let ended = place.annals(&["--color", "always", "search", "needle", "a.jsonl"]).check(0);
+    assert!(ended.out.contains("\x1b[1m\x1b[31mneedle\x1b[0m"), "{ended:?}");
+    assert!(!place.annals(&["search", "needle", "a.jsonl"]).check(0).out.contains('\x1b'));
+}
+
+#[test]
+fn real_transcripts_are_searched_whoever_wrote_them() {
+    let place = Place::new();
+    for (name, text, line) in
+        [("claude-code.jsonl", "Harbour camera 3", 9), ("picoclaw-damaged.jsonl", "half a sente", 5)]
+    {
+        let objects = place.annals(&["search", "--json", text, &testdata(name)]).check(0).objects();
+        assert!(objects.iter().any(|object| object["line"] == line), "{name}: {objects:?}");
+    }
+}

@@ -1,0 +1,294 @@
+//! The lines of a log one by one, from either end.
+
+use std::collections::VecDeque;
+
+use memchr::memrchr;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+use crate::line::RawLine;
+use crate::parse::{Parser, Typed};
+use crate::reader::Log;
+use crate::report::{Damage, Report};
+use crate::source::{Buffer, Bytes, LongLine, Ranges, head_of};
+use crate::verdict::{self, Rules, Verdict};
+
+/// A line as it is in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Line {
+    /// Its number, from 1; `None` when it was reached from the end.
+    pub number: Option<u64>,
+    /// Where it begins.
+    pub offset: u64,
+    /// Bytes that it takes in the file, with its newline.
+    pub len: u64,
+    /// The bytes without the newline. Of a line above the limit, only the first few.
+    pub bytes: Vec<u8>,
+    /// Whether a newline follows.
+    pub terminated: bool,
+    rules: Rules,
+}
+
+impl Line {
+    /// Where the next line begins.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.offset + self.len
+    }
+
+    /// Whether the line is above the limit, and [`bytes`](Self::bytes) only its beginning.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.len - u64::from(self.terminated) > self.bytes.len() as u64
+    }
+
+    /// What the line is; see the table in [`crate::verdict`].
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.is_cut() {
+            return Verdict::Damaged { kind: crate::DamageKind::TooLong, at: 0 };
+        }
+        verdict::judge_by(&self.bytes, self.offset == 0, &self.rules)
+    }
+
+    /// The record as a `T`, without its seal; `None` for a blank line.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the line, or why it is no `T` ([`DamageKind::Mismatch`](crate::DamageKind::Mismatch)).
+    pub fn parse<T: DeserializeOwned>(&self) -> std::result::Result<Option<T>, Box<Damage>> {
+        let mut report = Report::new(self.offset, 1);
+        let mut parser = Parser::new(self.rules);
+        let mut value = None;
+        let number = self.number.unwrap_or(0);
+        if self.is_cut() {
+            parser.long_line(&self.as_long(), number, &mut report);
+        } else {
+            let raw = RawLine { offset: 0, bytes: &self.bytes, terminated: self.terminated };
+            parser.owned(raw, self.offset, number, &mut report, |typed| {
+                if let Typed::Record(record) = typed {
+                    value = Some(record.value);
+                }
+            });
+        }
+        match report.damages.pop() {
+            None => Ok(value),
+            Some(damage) => Err(Box::new(Damage { line: self.number, ..damage })),
+        }
+    }
+
+    /// A line with its newline, just read.
+    pub(crate) fn complete(offset: u64, bytes: Vec<u8>, rules: Rules) -> Self {
+        Self { number: None, offset, len: bytes.len() as u64 + 1, bytes, terminated: true, rules }
+    }
+
+    /// A line with its newline that was too long to keep: `len` bytes with it, of which `head` are the first.
+    pub(crate) fn cut(offset: u64, len: u64, head: Vec<u8>, rules: Rules) -> Self {
+        Self { number: None, offset, len, bytes: head, terminated: true, rules }
+    }
+
+    pub(crate) fn as_long(&self) -> LongLine {
+        let len = self.len - u64::from(self.terminated);
+        LongLine { offset: self.offset, len, terminated: self.terminated, head: head_of(&self.bytes) }
+    }
+}
+
+/// Iterator over the lines of a log; see [`Log::lines`]. Ends after the first error.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    log: &'a Log,
+    rules: Rules,
+    front: Front,
+    back: Back,
+    failed: bool,
+}
+
+/// Chunk by chunk.
+#[derive(Debug, Default)]
+struct Front {
+    ready: VecDeque<Line>,
+    next_chunk: u64,
+    next_number: u64,
+    // Everything before it has been yielded.
+    offset: u64,
+    buffer: Buffer,
+}
+
+/// A window that grows towards the beginning, and loses the lines that were yielded at its end.
+#[derive(Debug)]
+struct Back {
+    // The window is the file's bytes from `start` to `end`; everything behind `end` has been yielded.
+    start: u64,
+    end: u64,
+    window: Vec<u8>,
+    step: u64,
+}
+
+/// First read from the end: enough for a hundred small records.
+const STEP_MIN: u64 = 16 << 10;
+const STEP_MAX: u64 = 1 << 20;
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(log: &'a Log, rules: Rules) -> Self {
+        let end = log.len();
+        let back = Back { start: end, end, window: Vec::new(), step: STEP_MIN };
+        Self { log, rules, front: Front::default(), back, failed: false }
+    }
+
+    fn line(&self, offset: u64, bytes: &[u8], terminated: bool) -> Line {
+        let len = bytes.len() as u64 + u64::from(terminated);
+        let kept = if bytes.len() > self.rules.max_line_len { &head_of(bytes)[..] } else { bytes };
+        Line { number: None, offset, len, bytes: kept.to_vec(), terminated, rules: self.rules }
+    }
+
+    fn long(&self, long: &LongLine) -> Line {
+        let len = long.len + u64::from(long.terminated);
+        let bytes = long.head.to_vec();
+        Line { number: None, offset: long.offset, len, bytes, terminated: long.terminated, rules: self.rules }
+    }
+
+    fn pull_front(&mut self) -> Result<Option<Line>> {
+        let ranges = Ranges::new(&self.log.bytes, 0, self.rules.max_line_len);
+        while self.front.ready.is_empty() && self.front.next_chunk < ranges.count() {
+            let mut buffer = std::mem::take(&mut self.front.buffer);
+            let chunk = ranges.chunk(self.front.next_chunk, &mut buffer).map_err(self.log.io("read"))?;
+            if chunk.missing > 0 {
+                return Err(Error::Shrunk { path: self.log.path().to_owned(), missing: chunk.missing });
+            }
+            let mut ready: VecDeque<_> = chunk
+                .lines()
+                .map(|raw| self.line(chunk.offset + raw.offset as u64, raw.bytes, raw.terminated))
+                .collect();
+            ready.extend(chunk.long.as_ref().map(|long| self.long(long)));
+            for line in &mut ready {
+                self.front.next_number += 1;
+                line.number = Some(self.front.next_number);
+            }
+            self.front.ready = ready;
+            self.front.buffer = buffer;
+            self.front.next_chunk += 1;
+        }
+        let Some(line) = self.front.ready.pop_front() else { return Ok(None) };
+        if line.offset >= self.back.end {
+            return Ok(None);
+        }
+        self.front.offset = line.end();
+        Ok(Some(line))
+    }
+
+    fn pull_back(&mut self) -> Result<Option<Line>> {
+        if self.back.end <= self.front.offset {
+            return Ok(None);
+        }
+        if let Some(tail) = self.log.bytes.tail()
+            && self.back.end == self.log.len()
+            && tail.len > self.rules.max_line_len as u64
+        {
+            let offset = self.back.end - tail.len;
+            let head = head_of(&tail.bytes);
+            self.back.start = offset;
+            self.back.end = offset;
+            return Ok(Some(self.long(&LongLine { offset, len: tail.len, terminated: false, head })));
+        }
+        // Where a search for the newline in front of the line may stop: what is behind has been looked at.
+        let mut seen = 0;
+        loop {
+            let body = self.back.window.strip_suffix(b"\n").unwrap_or(&self.back.window);
+            let terminated = body.len() < self.back.window.len();
+            if let Some(at) = memrchr(b'\n', &body[..body.len() - seen.min(body.len())]) {
+                return Ok(Some(self.cut_back(at + 1, terminated)));
+            }
+            if self.back.start == 0 {
+                return Ok(Some(self.cut_back(0, terminated)));
+            }
+            if body.len() > self.rules.max_line_len {
+                return self.pass_over_back(terminated).map(Some);
+            }
+            seen = body.len();
+            let from = self.back.start.saturating_sub(self.back.step);
+            let mut window = self.bytes_between(from, self.back.start)?;
+            window.extend_from_slice(&self.back.window);
+            self.back.window = window;
+            self.back.start = from;
+            self.back.step = (self.back.step * 2).min(STEP_MAX.max(self.back.window.len() as u64));
+        }
+    }
+
+    /// The line that begins at `first` in the window and ends where it ends.
+    fn cut_back(&mut self, first: usize, terminated: bool) -> Line {
+        let offset = self.back.start + first as u64;
+        let bytes = &self.back.window[first..];
+        let line = self.line(offset, bytes.strip_suffix(b"\n").unwrap_or(bytes), terminated);
+        self.back.window.truncate(first);
+        self.back.end = offset;
+        line
+    }
+
+    /// The window is the end of a line above the limit: finds its beginning without keeping it.
+    fn pass_over_back(&mut self, terminated: bool) -> Result<Line> {
+        let end = self.back.end - u64::from(terminated);
+        let mut offset = self.back.start;
+        while offset > 0 {
+            let from = offset.saturating_sub(STEP_MAX);
+            let window = self.bytes_between(from, offset)?;
+            if let Some(at) = memrchr(b'\n', &window) {
+                offset = from + at as u64 + 1;
+                break;
+            }
+            offset = from;
+        }
+        let head = head_of(&self.bytes_between(offset, end.min(offset + 80))?);
+        self.back.window = Vec::new();
+        self.back.start = offset;
+        self.back.end = offset;
+        self.back.step = STEP_MIN;
+        Ok(self.long(&LongLine { offset, len: end - offset, terminated, head }))
+    }
+
+    fn bytes_between(&self, from: u64, to: u64) -> Result<Vec<u8>> {
+        let wanted = (to - from) as usize;
+        let (lines, tail) = match &self.log.bytes {
+            Bytes::File { file, .. } => {
+                let mut buffer = Buffer::default();
+                let got = buffer.fill(file, from, wanted).map_err(self.log.io("read"))?;
+                if got < wanted {
+                    let missing = (wanted - got) as u64;
+                    return Err(Error::Shrunk { path: self.log.path().to_owned(), missing });
+                }
+                return Ok(buffer.into_vec());
+            }
+            Bytes::Map { map, tail } => (&map[..], tail),
+            Bytes::Memory { lines, tail } => (&lines[..], tail),
+        };
+        let part = |bytes: &[u8], start: u64| {
+            let clip = |offset: u64| (offset.saturating_sub(start) as usize).min(bytes.len());
+            bytes[clip(from)..clip(to)].to_vec()
+        };
+        Ok([part(lines, 0), part(&tail.bytes, lines.len() as u64)].concat())
+    }
+}
+
+impl Iterator for Lines<'_> {
+    type Item = Result<Line>;
+
+    fn next(&mut self) -> Option<Result<Line>> {
+        if self.failed {
+            return None;
+        }
+        let found = self.pull_front().transpose();
+        self.failed = matches!(found, Some(Err(_)));
+        found
+    }
+}
+
+impl DoubleEndedIterator for Lines<'_> {
+    fn next_back(&mut self) -> Option<Result<Line>> {
+        if self.failed {
+            return None;
+        }
+        let found = self.pull_back().transpose();
+        self.failed = matches!(found, Some(Err(_)));
+        found
+    }
+}

@@ -1,0 +1,269 @@
+//! One writer, and who it is.
+//!
+//! The lock belongs to the kernel (`flock` on the log itself on Unix, `LockFileEx` on a file beside it on
+//! Windows, where a lock would keep readers out), so a process that dies leaves nothing to clean up. It
+//! belongs to a *file*, not to a name: a writer that got it looks whether the name still leads to the file it
+//! locked, and starts again where it doesn't.
+//!
+//! Who holds a lock is told by a note beside the log, `LOG.lock`, written by writers that keep it for long.
+//! The note is information only. It is believed when the kernel says that the lock is held, and, where the
+//! kernel also says by whom (`/proc/locks`), only about that process. Its time of change is since when.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// First and longest pause between two tries.
+const PAUSE_MIN: Duration = Duration::from_micros(50);
+const PAUSE_MAX: Duration = Duration::from_millis(5);
+
+/// Who holds a lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// Its process.
+    pub pid: Option<u32>,
+    /// The name of its program.
+    pub program: Option<String>,
+    /// Since when, if it keeps the lock for long. A writer that locks for each append leaves no time.
+    pub since: Option<SystemTime>,
+}
+
+impl Display for Holder {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "process {pid}")?,
+            None => write!(f, "another process")?,
+        }
+        if let Some(program) = &self.program {
+            write!(f, " ({program})")?;
+        }
+        match self.since.and_then(|since| since.duration_since(UNIX_EPOCH).ok()) {
+            Some(since) => write!(f, " since {}", utc(since.as_secs())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Seconds since 1970 as `2026-11-20T08:15:00Z`. Days to a date by Howard Hinnant's `civil_from_days`.
+fn utc(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Who holds the lock of the log at `path` now; `None` if nobody does.
+///
+/// Takes the lock for a moment to find out, so it can make a writer that does not wait fail.
+///
+/// # Errors
+///
+/// [`Error::Io`] when the log can't be opened.
+pub fn holder(path: &Path) -> Result<Option<Holder>> {
+    let path = &fs::canonicalize(path).map_err(Error::io("open", path))?;
+    let gate = Gate::open(path)?;
+    let file = OpenOptions::new().read(true).open(path).map_err(Error::io("open", path))?;
+    match gate.file(&file).try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(find_holder(path, &file))),
+        Err(TryLockError::Error(source)) => Err(Error::io("lock", path)(source)),
+    }
+}
+
+/// The file whose lock stands for the log's.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// `None` where it is the log itself.
+    beside: Option<File>,
+}
+
+impl Gate {
+    #[cfg(unix)]
+    pub(crate) fn open(_log: &Path) -> Result<Self> {
+        Ok(Self { beside: None })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn open(log: &Path) -> Result<Self> {
+        let path = beside(log, ".gate");
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+        Ok(Self { beside: Some(file.map_err(Error::io("open", &path))?) })
+    }
+
+    pub(crate) fn file<'a>(&'a self, log: &'a File) -> &'a File {
+        self.beside.as_ref().unwrap_or(log)
+    }
+}
+
+/// Takes the exclusive lock, waiting at most `wait`.
+pub(crate) fn acquire(gate: &Gate, log: &File, path: &Path, wait: Duration) -> Result<()> {
+    let file = gate.file(log);
+    let mut deadline = None;
+    let mut pause = PAUSE_MIN;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(source)) if source.kind() == io::ErrorKind::Interrupted => continue,
+            Err(TryLockError::Error(source)) => return Err(Error::io("lock", path)(source)),
+        }
+        // The clock is looked at only by those who have to wait.
+        let now = Instant::now();
+        // A wait too long for the clock to add is a wait for ever.
+        let deadline = deadline.get_or_insert_with(|| now.checked_add(wait));
+        let left = deadline.map_or(PAUSE_MAX, |deadline| deadline.saturating_duration_since(now));
+        if left.is_zero() {
+            return Err(Error::Busy { path: path.to_owned(), holder: Some(find_holder(path, log)) });
+        }
+        thread::sleep(pause.min(left));
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+pub(crate) fn release(gate: &Gate, log: &File) -> io::Result<()> {
+    gate.file(log).unlock()
+}
+
+/// Whether `path` leads to the file that `opened` describes.
+#[cfg(unix)]
+pub(crate) fn leads_to(path: &Path, opened: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).is_ok_and(|found| found.dev() == opened.dev() && found.ino() == opened.ino())
+}
+
+/// An open file can't be renamed over on Windows, so its name still leads to it, if anywhere.
+#[cfg(not(unix))]
+pub(crate) fn leads_to(path: &Path, _opened: &Metadata) -> bool {
+    path.exists()
+}
+
+/// The note beside a log, for as long as a writer keeps the lock.
+#[derive(Debug)]
+pub(crate) struct Note(PathBuf);
+
+#[derive(Serialize, Deserialize)]
+struct NoteText {
+    pid: u32,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    program: Option<String>,
+}
+
+impl Note {
+    /// Leaves a note. The caller holds the lock. A folder that takes no note is no reason not to write.
+    pub(crate) fn leave(log: &Path, program: Option<&str>) -> Option<Self> {
+        let path = beside(log, ".lock");
+        // What a killed writer left. Made anew, so that nothing is written through a link.
+        let _ = fs::remove_file(&path);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        owner_only(&mut options);
+        let text = NoteText { pid: std::process::id(), program: program.map(str::to_owned) };
+        let mut line = serde_json::to_vec(&text).ok()?;
+        line.push(b'\n');
+        options.open(&path).and_then(|mut file| file.write_all(&line)).ok()?;
+        Some(Self(path))
+    }
+}
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// 0600, whatever the umask leaves of it.
+pub(crate) fn owner_only(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    let _ = options;
+}
+
+pub(crate) fn beside(log: &Path, suffix: &str) -> PathBuf {
+    let mut name = log.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    log.with_file_name(name)
+}
+
+fn find_holder(path: &Path, log: &File) -> Holder {
+    let in_kernel = log.metadata().ok().and_then(|metadata| pid_in_kernel(&metadata));
+    let note = read_note(path).filter(|(text, _)| in_kernel.is_none_or(|pid| pid == text.pid));
+    let (pid, program, since) = match note {
+        Some((text, since)) => (Some(text.pid), text.program, since),
+        None => (in_kernel, None, None),
+    };
+    let program = program.or_else(|| {
+        let name = fs::read_to_string(format!("/proc/{}/comm", pid?)).ok()?;
+        Some(name.trim_end().to_owned())
+    });
+    Holder { pid, program, since }
+}
+
+fn read_note(log: &Path) -> Option<(NoteText, Option<SystemTime>)> {
+    let path = beside(log, ".lock");
+    let metadata = fs::symlink_metadata(&path).ok()?;
+    // Ours are a few dozen bytes; whatever else has that name is not.
+    if !metadata.is_file() || metadata.len() > 4096 {
+        return None;
+    }
+    let text = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+    Some((text, metadata.modified().ok()))
+}
+
+/// Who holds a `flock` on a file, from `/proc/locks`:
+/// `1: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF`.
+#[cfg(target_os = "linux")]
+fn pid_in_kernel(log: &Metadata) -> Option<u32> {
+    let inode = crate::cursor::Identity::of(log).inode().to_string();
+    fs::read_to_string("/proc/locks").ok()?.lines().find_map(|line| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        // A waiting lock has "->" here.
+        if words.next()? != "FLOCK" {
+            return None;
+        }
+        let pid = words.nth(2)?;
+        let file = words.next()?;
+        // The device is not compared: some file systems show another one here than in stat.
+        (file.rsplit(':').next()? == inode).then(|| pid.parse().ok())?
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pid_in_kernel(_log: &Metadata) -> Option<u32> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_become_a_date() {
+        // Computed by `date -u -d @…`.
+        for (seconds, date) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (1_795_161_600, "2026-11-20T08:00:00Z"),
+            (4_102_444_799, "2099-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(utc(seconds), date);
+        }
+    }
+}

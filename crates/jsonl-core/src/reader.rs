@@ -1,0 +1,535 @@
+//! Lines to records: on several threads, in the order of the file.
+
+use std::fs::{self, File, Metadata};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rayon::ThreadPool;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::cursor::Cursor;
+use crate::error::{Error, Result};
+use crate::line::{self, RawLine};
+use crate::lines::Lines;
+use crate::parse::{Parser, Typed};
+use crate::read_options::{ReadOptions, RecoveryMode};
+use crate::report::{DamageKind, Report, Span};
+use crate::source::{Buffer, Bytes, Chunk, Tail};
+use crate::verdict::Rules;
+
+/// Opens a regular file for reading, and nothing else: a FIFO would wait for a writer that never comes.
+pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
+    let before = fs::metadata(path).map_err(Error::io("open", path))?;
+    refuse_others(path, &before)?;
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    refuse_others(path, &metadata)?;
+    Ok((file, metadata))
+}
+
+pub(crate) fn refuse_others(path: &Path, metadata: &Metadata) -> Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let found = if metadata.is_dir() { "a folder" } else { "a FIFO, socket or device" };
+    Err(Error::NotAFile { path: path.to_owned(), found })
+}
+
+/// A log, open for reading: its contents at the moment when it was opened.
+#[derive(Debug)]
+pub struct Log {
+    pub(crate) path: PathBuf,
+    pub(crate) identity: crate::cursor::Identity,
+    pub(crate) bytes: Bytes,
+    pub(crate) options: ReadOptions,
+    pub(crate) pool: OnceLock<ThreadPool>,
+    pub(crate) memory: OnceLock<Bytes>,
+}
+
+/// What a load gives: the good and the bad side by side.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Loaded<T> {
+    /// The records, in the order of the file.
+    pub records: Vec<T>,
+    /// Records out of fused lines. They are not among `records`: whether they were ever whole is for the
+    /// caller to say.
+    pub salvaged: Vec<Salvaged<T>>,
+    /// What was not a record.
+    pub report: Report,
+}
+
+/// A record that was found inside a damaged line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Salvaged<T> {
+    /// Where its bytes are.
+    pub span: Span,
+    /// How many of `records` stand before it in the file.
+    pub index: usize,
+    /// The record.
+    pub record: T,
+}
+
+/// A record and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record<'a, T> {
+    /// Offset of its line in the file.
+    pub offset: u64,
+    /// The line as it is in the file, without its newline.
+    pub raw: &'a [u8],
+    /// Whether a newline follows.
+    pub terminated: bool,
+    /// The record.
+    pub value: T,
+}
+
+impl Log {
+    /// Opens with the default options; see [`ReadOptions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ReadOptions::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        ReadOptions::new().open(path)
+    }
+
+    /// The path it was opened with.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes in the file when it was opened.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.bytes.len()
+    }
+
+    /// Whether there was nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The lines as they are, damaged ones too, from either end. Memory for one line at a time.
+    #[must_use]
+    pub fn lines(&self) -> Lines<'_> {
+        Lines::new(self, self.rules())
+    }
+
+    /// Every record as a `T`, in the order of the file, parsed on several threads.
+    ///
+    /// A seal is taken off before `T` sees the record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when reading fails; [`Error::Damaged`] or [`Error::Shrunk`] where the recovery mode
+    /// doesn't accept what was found.
+    pub fn load<T: DeserializeOwned + Send>(&self) -> Result<Loaded<T>> {
+        self.load_from(0)
+    }
+
+    /// [`load`](Self::load), beginning at a cursor.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), and [`Error::StaleCursor`] when the log was replaced since the cursor was made.
+    pub fn load_since<T: DeserializeOwned + Send>(&self, cursor: &Cursor) -> Result<Loaded<T>> {
+        self.load_from(cursor.start_in(self)?)
+    }
+
+    fn load_from<T: DeserializeOwned + Send>(&self, start: u64) -> Result<Loaded<T>> {
+        let mut records = Vec::new();
+        let mut salvaged: Vec<Salvaged<T>> = Vec::new();
+        let report = self.run(
+            &self.bytes,
+            start,
+            |chunk, report| {
+                let mut found = Vec::new();
+                let mut offered = Vec::new();
+                self.parse_chunk(chunk, report, |typed| match typed {
+                    Typed::Record(record) => found.push(record.value),
+                    Typed::Salvaged(span, record) => {
+                        offered.push(Salvaged { span, index: found.len(), record });
+                    }
+                });
+                (found, offered)
+            },
+            |(found, offered), _| {
+                let before = records.len();
+                salvaged.extend(offered.into_iter().map(|mut salvaged| {
+                    salvaged.index += before;
+                    salvaged
+                }));
+                if records.is_empty() {
+                    records = found
+                } else {
+                    records.extend(found)
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
+        Ok(Loaded { records, salvaged, report: self.accept(report)? })
+    }
+
+    /// Every record as a `T` that may borrow from the log's bytes: `&'a str`, `&'a RawValue`, `Cow<'a, str>`.
+    ///
+    /// With [`Source::Map`] the bytes are those of the map; otherwise the complete lines are read into memory
+    /// once and kept as long as the log. In contrast to [`load`](Self::load), `T` sees a seal as a member
+    /// `crc32`, an unpaired surrogate is a mismatch, and an unterminated last record is not returned.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_borrowed<'a, T: Deserialize<'a> + Send>(&'a self) -> Result<Loaded<T>> {
+        let bytes = self.in_memory()?;
+        let lines = bytes.as_slice().unwrap_or_default();
+        let mut records = Vec::new();
+        let report = self.run(
+            bytes,
+            0,
+            |chunk, report| {
+                let from = chunk.offset as usize;
+                // The same bytes, but with the life of the log instead of the chunk's.
+                let kept = lines.get(from..from + chunk.bytes.len()).unwrap_or_default();
+                let mut parser = Parser::new(self.rules()).for_chunk(chunk.bytes);
+                let mut found = Vec::new();
+                let tail_only = kept.is_empty();
+                self.each_line(chunk, report, |raw, line_number, report| {
+                    if tail_only {
+                        // Behind the complete lines: judged, but there is nothing to borrow from.
+                        parser.judge(raw, chunk.offset, line_number, report);
+                        return;
+                    }
+                    let line = &kept[raw.offset..raw.offset + raw.bytes.len()];
+                    let raw = RawLine { bytes: line, ..raw };
+                    found.extend(parser.borrowed(raw, chunk.offset, line_number, report));
+                });
+                found
+            },
+            |found, _| {
+                if records.is_empty() {
+                    records = found
+                } else {
+                    records.extend(found)
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
+        Ok(Loaded { records, salvaged: Vec::new(), report: self.accept(report)? })
+    }
+
+    /// Folds the records without keeping them: `step` on several threads, each from a fresh `init`, and
+    /// `combine` puts the parts together in the order of the file.
+    ///
+    /// `combine(a, b)` has to be to `step` what `+` is to adding one: folding a part and then another must give
+    /// the same as folding both in one go. How the file is divided is not promised. Memory: one chunk and one
+    /// line per thread, and the parts.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn fold<T, A>(
+        &self,
+        init: impl Fn() -> A + Sync,
+        step: impl Fn(&mut A, Record<'_, T>) + Sync,
+        mut combine: impl FnMut(A, A) -> A,
+    ) -> Result<(A, Report)>
+    where
+        T: DeserializeOwned,
+        A: Send,
+    {
+        let mut total = Some(init());
+        let report = self.run(
+            &self.bytes,
+            0,
+            |chunk, report| {
+                let mut part = init();
+                self.parse_chunk(chunk, report, |typed| {
+                    if let Typed::Record(record) = typed {
+                        step(&mut part, record);
+                    }
+                });
+                part
+            },
+            |part, _| {
+                total = total.take().map(|total| combine(total, part));
+                ControlFlow::Continue(())
+            },
+        )?;
+        Ok((total.unwrap_or_else(init), self.accept(report)?))
+    }
+
+    /// Hands the records to `each` one by one, in the order of the file, on the caller's thread, while other
+    /// threads parse what comes next. Stops when told to; the report then ends there.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load). What came before the error was handed over already.
+    pub fn for_each<T: DeserializeOwned + Send>(
+        &self,
+        mut each: impl FnMut(T) -> ControlFlow<()>,
+    ) -> Result<Report> {
+        let report = self.run(
+            &self.bytes,
+            0,
+            |chunk, report| {
+                let mut found = Vec::new();
+                self.parse_chunk(chunk, report, |typed| {
+                    if let Typed::Record(record) = typed {
+                        found.push(record.value);
+                    }
+                });
+                found
+            },
+            |found, _| found.into_iter().try_for_each(&mut each),
+        )?;
+        self.accept(report)
+    }
+
+    /// Judges every line: JSON, UTF-8, seals, limits. Bounded memory, any size.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn verify(&self) -> Result<Report> {
+        let report = self.run(
+            &self.bytes,
+            0,
+            |chunk, report| {
+                let mut parser = Parser::new(self.rules()).for_chunk(chunk.bytes);
+                self.each_line(chunk, report, |raw, number, report| {
+                    parser.judge(raw, chunk.offset, number, report);
+                });
+            },
+            |(), _| ControlFlow::Continue(()),
+        )?;
+        self.accept(report)
+    }
+
+    /// [`verify`](Self::verify) that believes a good seal and doesn't look at the JSON behind it: several
+    /// times as fast on a sealed log. Lines without a seal are judged in full.
+    ///
+    /// Only this crate's writers make sure that what they seal is JSON; for a log that somebody else sealed use
+    /// `verify`.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn verify_seals(&self) -> Result<Report> {
+        let report = self.run(
+            &self.bytes,
+            0,
+            |chunk, report| {
+                let mut parser = Parser::new(self.rules()).for_chunk(chunk.bytes).trusting_seals();
+                self.each_line(chunk, report, |raw, number, report| {
+                    parser.judge(raw, chunk.offset, number, report);
+                });
+            },
+            |(), _| ControlFlow::Continue(()),
+        )?;
+        self.accept(report)
+    }
+
+    /// Calls `work` with each chunk of whole lines, on several threads, and `consume` with the results, on the
+    /// caller's thread and in the order of the file, together with the number of the chunk's first line (from
+    /// 1). For anything that looks at lines before, or instead of, parsing them.
+    ///
+    /// Lines above the limit are in no chunk; the report has them. Nothing else is judged: the report holds
+    /// only those, the number of lines and missing bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when reading fails.
+    pub fn chunks<R: Send>(
+        &self,
+        work: impl Fn(Chunk<'_>) -> R + Sync,
+        mut consume: impl FnMut(R, u64) -> ControlFlow<()>,
+    ) -> Result<Report> {
+        self.run(
+            &self.bytes,
+            0,
+            |chunk, report| {
+                report.lines += line::count(chunk.bytes);
+                report.lines += u64::from(chunk.bytes.last().is_some_and(|last| *last != b'\n'));
+                self.account_for_the_rest(chunk, report);
+                work(*chunk)
+            },
+            |result, report| consume(result, report.lines + 1),
+        )
+    }
+
+    /// The last `count` records, in the order of the file, without reading what is before them.
+    ///
+    /// The report covers what was read: from the first of these records to the end. Line numbers are not known.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn tail<T: DeserializeOwned>(&self, count: usize) -> Result<Loaded<T>> {
+        let mut report = Report::new(0, self.options.damages);
+        let mut parser = Parser::new(self.rules());
+        let mut records = Vec::new();
+        let mut salvaged = Vec::new();
+        let mut start = self.len();
+        let mut lines = self.lines();
+        while records.len() < count {
+            let Some(line) = lines.next_back().transpose()? else { break };
+            start = line.offset;
+            report.lines += 1;
+            if line.is_cut() {
+                parser.long_line(&line.as_long(), 0, &mut report);
+                continue;
+            }
+            let raw = RawLine { offset: 0, bytes: &line.bytes, terminated: line.terminated };
+            parser.owned(raw, line.offset, 0, &mut report, |typed| match typed {
+                Typed::Record(record) => records.push(record.value),
+                Typed::Salvaged(span, record) => {
+                    salvaged.push(Salvaged { span, index: records.len(), record });
+                }
+            });
+        }
+        report.start = start;
+        report.bytes.missing = (self.len() - start).saturating_sub(report.bytes.sum());
+        report.reverse();
+        records.reverse();
+        salvaged.reverse();
+        for salvaged in &mut salvaged {
+            salvaged.index = records.len() - salvaged.index;
+        }
+        Ok(Loaded { records, salvaged, report: self.accept(report)? })
+    }
+
+    /// A cursor behind the last complete line: what is appended later begins there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when the end of the file can't be read.
+    pub fn end(&self) -> Result<Cursor> {
+        Cursor::behind(self, None)
+    }
+
+    /// A cursor at `offset`, which has to be the beginning of a line: what a [`Line`](crate::Line)'s `end` says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleCursor`] where no line begins at `offset`; [`Error::Io`] when it can't be read.
+    pub fn cursor_at(&self, offset: u64) -> Result<Cursor> {
+        Cursor::behind(self, Some(offset))
+    }
+
+    /// Reads the bytes of a span, such as a salvaged record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when reading fails, [`Error::Shrunk`] when the file doesn't reach that far (any more).
+    pub fn read(&self, span: Span) -> Result<Vec<u8>> {
+        let shrunk = |missing| Error::Shrunk { path: self.path.clone(), missing };
+        let end = span.offset.saturating_add(span.len);
+        if end > self.len() {
+            return Err(shrunk(end - self.len()));
+        }
+        let (from, len) = (span.offset, span.len as usize);
+        match &self.bytes {
+            Bytes::File { file, .. } => {
+                let mut buffer = Buffer::default();
+                let got = buffer.fill(file, from, len).map_err(Error::io("read", &self.path))?;
+                if got < len { Err(shrunk((len - got) as u64)) } else { Ok(buffer.to_vec()) }
+            }
+            bytes => {
+                let lines = bytes.as_slice().unwrap_or_default();
+                let tail = bytes.tail().map_or(&[][..], |tail| &tail.bytes);
+                let all = lines.iter().chain(tail).copied();
+                let found: Vec<u8> = all.skip(from as usize).take(len).collect();
+                if found.len() < len { Err(shrunk((len - found.len()) as u64)) } else { Ok(found) }
+            }
+        }
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        self.options.rules
+    }
+
+    pub(crate) fn io<'a>(&'a self, action: &'static str) -> impl Fn(std::io::Error) -> Error + 'a {
+        Error::io(action, &self.path)
+    }
+
+    /// The complete lines as one slice: the map, or a copy made now.
+    fn in_memory(&self) -> Result<&Bytes> {
+        let Bytes::File { file, len } = &self.bytes else { return Ok(&self.bytes) };
+        if let Some(memory) = self.memory.get() {
+            return Ok(memory);
+        }
+        let mut buffer = Buffer::default();
+        buffer.fill(file, 0, *len as usize).map_err(self.io("read"))?;
+        let mut lines = buffer.into_vec();
+        let complete = memchr::memrchr(b'\n', &lines).map_or(0, |at| at + 1);
+        let tail = lines.split_off(complete);
+        let tail = Tail { len: tail.len() as u64, bytes: tail };
+        Ok(self.memory.get_or_init(|| Bytes::Memory { lines, tail }))
+    }
+
+    /// Applies the recovery mode.
+    fn accept(&self, report: Report) -> Result<Report> {
+        // A mismatch is no damage, and a caller who asks for a type sees it in the report.
+        let accepted = |kind, terminated: bool| match (self.options.mode, kind) {
+            (RecoveryMode::SkipCorrupt, _) | (_, DamageKind::Mismatch) => true,
+            (RecoveryMode::TolerateCorruptTail, kind) => kind == DamageKind::Torn || !terminated,
+            (RecoveryMode::AbsoluteConsistency, _) => false,
+        };
+        if self.options.mode != RecoveryMode::SkipCorrupt && report.bytes.missing > 0 {
+            return Err(Error::Shrunk { path: self.path.clone(), missing: report.bytes.missing });
+        }
+        match report.first_damage(accepted) {
+            None => Ok(report),
+            Some(damage) => Err(Error::Damaged { path: self.path.clone(), damage: Box::new(damage) }),
+        }
+    }
+
+    fn parse_chunk<T: DeserializeOwned>(
+        &self,
+        chunk: &Chunk<'_>,
+        report: &mut Report,
+        mut each: impl FnMut(Typed<'_, T>),
+    ) {
+        let mut parser = Parser::new(self.rules()).for_chunk(chunk.bytes);
+        self.each_line(chunk, report, |raw, number, report| {
+            parser.owned(raw, chunk.offset, number, report, &mut each);
+        });
+    }
+
+    /// Calls `each` for the lines of a chunk with their number in it, from 1, and accounts for the rest.
+    fn each_line<'a>(
+        &self,
+        chunk: &Chunk<'a>,
+        report: &mut Report,
+        mut each: impl FnMut(RawLine<'a>, u64, &mut Report),
+    ) {
+        for raw in line::lines(chunk.bytes) {
+            report.lines += 1;
+            let number = report.lines;
+            each(raw, number, report);
+        }
+        self.account_for_the_rest(chunk, report);
+    }
+
+    fn account_for_the_rest(&self, chunk: &Chunk<'_>, report: &mut Report) {
+        if let Some(long) = &chunk.long {
+            report.lines += 1;
+            let number = report.lines;
+            Parser::new(self.rules()).long_line(long, number, report);
+        }
+        report.bytes.missing += chunk.missing;
+    }
+}
+
+impl<'a> Chunk<'a> {
+    /// The lines of the chunk; offsets count from [`Chunk::offset`].
+    #[must_use]
+    pub fn lines(&self) -> line::RawLines<'a> {
+        line::lines(self.bytes)
+    }
+}

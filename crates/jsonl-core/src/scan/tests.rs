@@ -1,0 +1,177 @@
+//! Does the walk accept exactly what RFC 8259 allows, and does it find everything where it is?
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The slow twin: `serde_json` checking a text without building it, which accepts just the grammar.
+fn serde_accepts(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok() && serde_json::from_slice::<&serde_json::value::RawValue>(text).is_ok()
+}
+
+#[track_caller]
+fn check_fault(text: &str, at: usize, kind: FaultKind) {
+    assert_eq!(check(text.as_bytes(), 128), Err(Fault { at, kind }), "{text}");
+}
+
+#[test]
+fn faults_are_found_where_they_are() {
+    check_fault("", 0, FaultKind::End);
+    check_fault("  ", 2, FaultKind::End);
+    check_fault("{", 1, FaultKind::End);
+    check_fault("{\"a", 3, FaultKind::End);
+    check_fault("{\"a\"", 4, FaultKind::End);
+    check_fault("{\"a\":", 5, FaultKind::End);
+    check_fault("{\"a\":1", 6, FaultKind::End);
+    check_fault("{\"a\":1,", 7, FaultKind::End);
+    check_fault("[1,", 3, FaultKind::End);
+    check_fault("\"\\u12", 5, FaultKind::End);
+    check_fault("-", 1, FaultKind::End);
+    check_fault("1.", 2, FaultKind::End);
+    check_fault("1e", 2, FaultKind::End);
+    check_fault("1e+", 3, FaultKind::End);
+    check_fault("tru", 3, FaultKind::End);
+    check_fault("[1,]", 3, FaultKind::Byte);
+    check_fault("{\"a\":1,}", 7, FaultKind::Byte);
+    check_fault("{1:2}", 1, FaultKind::Byte);
+    check_fault("[1}", 2, FaultKind::Byte);
+    check_fault("{\"a\":1]", 6, FaultKind::Byte);
+    check_fault("01", 1, FaultKind::Byte);
+    check_fault("+1", 0, FaultKind::Byte);
+    check_fault(".5", 0, FaultKind::Byte);
+    check_fault("1 2", 2, FaultKind::Byte);
+    check_fault("\"\\x\"", 2, FaultKind::Byte);
+    check_fault("\"\\u12g4\"", 5, FaultKind::Byte);
+    check_fault("truth", 3, FaultKind::Byte);
+    check_fault("\"a\tb\"", 2, FaultKind::Byte);
+    check_fault("NaN", 0, FaultKind::Byte);
+}
+
+#[test]
+fn nesting_has_a_limit_and_flat_texts_none() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let text = |levels: usize| format!("{}1{}", open.repeat(levels), close.repeat(levels));
+        assert_eq!(check(text(128).as_bytes(), 128), Ok(()));
+        let fault = check(text(129).as_bytes(), 128).unwrap_err();
+        assert_eq!(fault, Fault { at: 128 * open.len(), kind: FaultKind::Deep });
+        assert_eq!(check(text(3).as_bytes(), 3), Ok(()));
+        assert!(check(text(4).as_bytes(), 3).is_err());
+    }
+    let wide = format!("[{}1]", "[],{},".repeat(10_000));
+    assert_eq!(check(wide.as_bytes(), 2), Ok(()));
+    // A million levels neither overflow a stack nor take long.
+    assert!(check(&vec![b'['; 1_000_000], 128).is_err());
+}
+
+#[test]
+fn members_are_those_of_the_object() {
+    let text = br#" {"a":1, "b" : {"a":2,"x":[1]}, "c\n":"v\"w" ,"a":null} "#;
+    let found: Vec<_> = members(text)
+        .map(|member| (str::from_utf8(member.key).unwrap(), str::from_utf8(member.value).unwrap()))
+        .collect();
+    let expected = [("a", "1"), ("b", r#"{"a":2,"x":[1]}"#), ("c\\n", r#""v\"w""#), ("a", "null")];
+    assert_eq!(found, expected);
+    for other in ["", "[1]", "{}", "5", "{\"a\" 1}"] {
+        assert_eq!(members(other.as_bytes()).count(), 0, "{other}");
+    }
+}
+
+#[test]
+fn unescaping_is_what_serde_json_does() {
+    for content in [
+        "plain",
+        r#"\"\\\/\b\f\n\r\t"#,
+        r"\u00e9\u00E9\u20ac",
+        r"\ud83d\ude00 and \uD83D\uDE00",
+        r"\u0000",
+        "größer",
+        "",
+    ] {
+        let expected: String = serde_json::from_str(&format!("\"{content}\"")).unwrap();
+        assert_eq!(unescape(content.as_bytes()), expected, "{content}");
+    }
+}
+
+#[test]
+fn unescaping_never_fails() {
+    for (content, expected) in [
+        (&br"\ud83d"[..], "\u{FFFD}"),
+        (br"\ud83dx", "\u{FFFD}x"),
+        (br"\ude00\ud83d", "\u{FFFD}\u{FFFD}"),
+        (br"\ud83d\u0041", "\u{FFFD}A"),
+        (br"\ud83d\ud83d\ude00", "\u{FFFD}😀"),
+        (br"a\", "a\u{FFFD}"),
+        (br"\u12", "\u{FFFD}12"),
+        (br"\q", "\u{FFFD}"),
+        (b"\xFF", "\u{FFFD}"),
+    ] {
+        assert_eq!(unescape(content), expected, "{}", content.escape_ascii());
+    }
+}
+
+/// Texts that are JSON, or nearly.
+fn nearly_json() -> impl Strategy<Value = String> {
+    let scalar = prop_oneof![
+        "[-+]?[0-9]{0,3}(\\.[0-9]{0,2})?([eE][-+]?[0-9]{0,2})?",
+        "\"[ -~é\u{2028}]{0,40}\"?",
+        "\"(\\\\[\"\\\\/bfnrtu0-9a-f]|[a-z]){0,12}\"",
+        Just(String::from("true")),
+        Just(String::from("nul")),
+        Just(String::from("null")),
+        Just(String::from("{}")),
+    ];
+    scalar.prop_recursive(4, 32, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            proptest::collection::vec(("[a-z\"]{0,3}", inner.clone()), 0..4).prop_map(|members| {
+                let members: Vec<_> =
+                    members.iter().map(|(key, value)| format!("\"{key}\" : {value}")).collect();
+                format!("{{{}}}", members.join(" ,"))
+            }),
+            ("[ \t\r]{0,2}", inner, "[ ,\\]}]{0,2}").prop_map(|(a, b, c)| a + &b + &c),
+        ]
+    })
+}
+
+/// What the walk says, together with the question that it leaves to its caller.
+fn accepts(text: &[u8]) -> bool {
+    check(text, 128).is_ok() && std::str::from_utf8(text).is_ok()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn agrees_with_serde_json(text in nearly_json()) {
+        prop_assert_eq!(accepts(text.as_bytes()), serde_accepts(text.as_bytes()), "{}", text);
+    }
+
+    #[test]
+    fn agrees_with_serde_json_on_damaged_texts(text in nearly_json(), at in 0_usize..200, byte in 0_u8..0x80) {
+        let mut bytes = text.into_bytes();
+        if let Some(place) = bytes.get_mut(at) {
+            *place = byte;
+        }
+        prop_assert_eq!(accepts(&bytes), serde_accepts(&bytes), "{}", bytes.escape_ascii());
+    }
+
+    /// A beginning of JSON is reported as one that could still be completed.
+    #[test]
+    fn every_prefix_is_unfinished_or_a_record(text in nearly_json()) {
+        prop_assume!(check(text.as_bytes(), 128).is_ok());
+        for end in 0..text.len() {
+            match check(&text.as_bytes()[..end], 128) {
+                Ok(()) => {}
+                Err(fault) => prop_assert_eq!(fault.kind, FaultKind::End, "{}", &text[..end.min(text.len())]),
+            }
+        }
+    }
+
+    #[test]
+    fn long_strings_end_where_they_end(len in 0_usize..200, special in prop_oneof![Just('"'), Just('\\'), Just('\u{1f}'), Just('\0')]) {
+        let text = format!("\"{}{special}\"", "a".repeat(len));
+        let expected = serde_accepts(text.as_bytes());
+        prop_assert_eq!(check(text.as_bytes(), 128).is_ok(), expected);
+        prop_assert_eq!(skip_plain(text.as_bytes(), 1), len + 1);
+    }
+}

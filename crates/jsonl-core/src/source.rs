@@ -1,0 +1,338 @@
+//! A file's bytes, handed out in chunks of whole lines.
+//!
+//! A file is divided into ranges of equal length, and a line belongs to the range in which it begins. So any
+//! number of threads can each take a range without asking the others where lines begin. A line that runs over
+//! the end of its range is read to its end; one that is longer than the limit is passed over in a buffer of
+//! fixed size, whatever its length.
+
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+
+use memchr::{memchr, memrchr};
+
+use crate::map::Map;
+
+/// Bytes in a range. Smaller ones cost more for the line that crosses the end, larger ones fall out of the
+/// processor's cache between two passes.
+pub(crate) const CHUNK_LEN: u64 = 512 << 10;
+
+/// How much is read at a time to find the end of the line that crosses the end of a range.
+const MORE_LEN: usize = 16 << 10;
+
+/// Buffers above this are given back after use, so that one huge line doesn't cost memory ever after.
+const KEEP_LEN: usize = 4 << 20;
+
+/// Where the bytes come from.
+#[derive(Debug)]
+pub(crate) enum Bytes {
+    /// Positioned reads; the length of the file when it was opened.
+    File { file: File, len: u64 },
+    /// A map of the complete lines, and a copy of what stands behind the last newline.
+    Map { map: Map, tail: Tail },
+    /// The complete lines in memory, and what stands behind the last newline.
+    Memory { lines: Vec<u8>, tail: Tail },
+}
+
+/// What stands behind the last newline of a file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tail {
+    /// Its bytes, or the beginning of them where they are more than a line may have.
+    pub(crate) bytes: Vec<u8>,
+    /// How many there are.
+    pub(crate) len: u64,
+}
+
+/// Whole lines of a file, in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// Offset of the first byte in the file.
+    pub offset: u64,
+    /// Whole lines. The last one lacks its newline where the file does.
+    pub bytes: &'a [u8],
+    /// A line behind them that is longer than the limit.
+    pub(crate) long: Option<LongLine>,
+    /// Bytes that were to follow but are gone from the file.
+    pub(crate) missing: u64,
+}
+
+/// A line that was passed over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LongLine {
+    pub(crate) offset: u64,
+    /// Without the newline.
+    pub(crate) len: u64,
+    pub(crate) terminated: bool,
+    pub(crate) head: [u8; 80],
+}
+
+impl Bytes {
+    /// The bytes that ranges divide, and what is behind them.
+    fn extent(&self) -> (u64, Option<&Tail>) {
+        match self {
+            Self::File { len, .. } => (*len, None),
+            Self::Map { map: lines, tail } => (lines.len() as u64, Some(tail)),
+            Self::Memory { lines, tail } => (lines.len() as u64, Some(tail)),
+        }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        let (body, tail) = self.extent();
+        body + tail.map_or(0, |tail| tail.len)
+    }
+
+    /// The complete lines, where they are in memory as a whole.
+    pub(crate) fn as_slice(&self) -> Option<&[u8]> {
+        match self {
+            Self::File { .. } => None,
+            Self::Map { map, .. } => Some(map),
+            Self::Memory { lines, .. } => Some(lines),
+        }
+    }
+
+    pub(crate) fn tail(&self) -> Option<&Tail> {
+        self.extent().1
+    }
+}
+
+/// The ranges of a file from `start` on. `start` is the beginning of a line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ranges<'a> {
+    bytes: &'a Bytes,
+    start: u64,
+    max_line_len: usize,
+}
+
+impl<'a> Ranges<'a> {
+    pub(crate) fn new(bytes: &'a Bytes, start: u64, max_line_len: usize) -> Self {
+        Self { bytes, start, max_line_len }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        let (body, tail) = self.bytes.extent();
+        body.saturating_sub(self.start).div_ceil(CHUNK_LEN) + u64::from(tail.is_some_and(|tail| tail.len > 0))
+    }
+
+    /// The lines that begin in range `index`; `buffer` is used where bytes have to be read.
+    pub(crate) fn chunk<'b>(&self, index: u64, buffer: &'b mut Buffer) -> io::Result<Chunk<'b>>
+    where
+        'a: 'b,
+    {
+        let (body, tail) = self.bytes.extent();
+        let from = self.start + index * CHUNK_LEN;
+        let to = body.min(from + CHUNK_LEN);
+        if from >= body {
+            return Ok(tail.map_or_else(|| empty_chunk(body), |tail| self.tail_chunk(body, tail)));
+        }
+        match self.bytes {
+            Bytes::File { file, len } => {
+                buffer.forget_if_large();
+                self.read_chunk(file, *len, from, to, buffer)
+            }
+            Bytes::Map { map: lines, .. } => Ok(self.slice_chunk(lines, from, to)),
+            Bytes::Memory { lines, .. } => Ok(self.slice_chunk(lines, from, to)),
+        }
+    }
+
+    fn tail_chunk<'b>(&self, offset: u64, tail: &'b Tail) -> Chunk<'b> {
+        if tail.len > self.max_line_len as u64 {
+            let long = LongLine { offset, len: tail.len, terminated: false, head: head_of(&tail.bytes) };
+            return Chunk { long: Some(long), ..empty_chunk(offset) };
+        }
+        Chunk { bytes: &tail.bytes, ..empty_chunk(offset) }
+    }
+
+    fn slice_chunk<'b>(&self, lines: &'b [u8], from: u64, to: u64) -> Chunk<'b> {
+        // Both fit: they are offsets into a slice.
+        let (from, to) = (from as usize, to as usize);
+        let first = if from as u64 == self.start {
+            from
+        } else {
+            match memchr(b'\n', &lines[from - 1..to - 1]) {
+                Some(at) => from + at,
+                None => return empty_chunk(to as u64),
+            }
+        };
+        let end = memchr(b'\n', &lines[to - 1..]).map_or(lines.len(), |at| to + at);
+        Chunk { bytes: &lines[first..end], ..empty_chunk(first as u64) }
+    }
+
+    fn read_chunk<'b>(
+        &self,
+        file: &File,
+        len: u64,
+        from: u64,
+        to: u64,
+        buffer: &'b mut Buffer,
+    ) -> io::Result<Chunk<'b>> {
+        // One byte more in front: it tells whether a line begins right at `from`.
+        let lead = u64::from(from > self.start);
+        let base = from - lead;
+        let wanted = (to - base) as usize;
+        buffer.clear();
+        let got = buffer.fill(file, base, wanted)?;
+        let missing = ((wanted - got) as u64).min(to - from);
+        let first = match lead {
+            0 => 0,
+            // A newline in the last byte begins the next range's first line.
+            _ => match memchr(b'\n', &buffer[..got.min(wanted - 1)]) {
+                Some(at) => at + 1,
+                None => return Ok(Chunk { missing, ..empty_chunk(to) }),
+            },
+        };
+        if got == wanted && buffer.last() != Some(&b'\n') {
+            let line = memrchr(b'\n', &buffer[first..]).map_or(first, |at| first + at + 1);
+            let mut step = MORE_LEN;
+            loop {
+                let have = buffer.len();
+                let left = (len - base).saturating_sub(have as u64);
+                if have - line > self.max_line_len {
+                    return self.pass_over(file, len, base, first, line, buffer);
+                }
+                let more = left.min(step as u64) as usize;
+                let got = buffer.fill(file, base + have as u64, more)?;
+                if let Some(at) = memchr(b'\n', &buffer[have..]) {
+                    buffer.truncate(have + at + 1);
+                    break;
+                }
+                if got == 0 || got < more {
+                    // The end of the file, or of what is left of it.
+                    break;
+                }
+                step = (step * 2).min(1 << 20);
+            }
+        }
+        Ok(Chunk { bytes: &buffer[first..], missing, ..empty_chunk(base + first as u64) })
+    }
+
+    /// The last line, from `line` on, is too long: finds its end without keeping it.
+    fn pass_over<'b>(
+        &self,
+        file: &File,
+        len: u64,
+        base: u64,
+        first: usize,
+        line: usize,
+        buffer: &'b mut Buffer,
+    ) -> io::Result<Chunk<'b>> {
+        let offset = base + line as u64;
+        let head = head_of(&buffer[line..]);
+        let mut line_len = (buffer.len() - line) as u64;
+        let mut terminated = false;
+        let mut window = Buffer::default();
+        while offset + line_len < len {
+            window.clear();
+            let more = (len - offset - line_len).min(CHUNK_LEN) as usize;
+            let got = window.fill(file, offset + line_len, more)?;
+            if let Some(at) = memchr(b'\n', &window) {
+                line_len += at as u64;
+                terminated = true;
+                break;
+            }
+            line_len += got as u64;
+            if got < more {
+                break;
+            }
+        }
+        buffer.truncate(line);
+        let long = Some(LongLine { offset, len: line_len, terminated, head });
+        Ok(Chunk { bytes: &buffer[first..], long, ..empty_chunk(base + first as u64) })
+    }
+}
+
+fn empty_chunk<'a>(offset: u64) -> Chunk<'a> {
+    Chunk { offset, bytes: &[], long: None, missing: 0 }
+}
+
+pub(crate) fn head_of(line: &[u8]) -> [u8; 80] {
+    let mut head = [b' '; 80];
+    let len = line.len().min(80);
+    head[..len].copy_from_slice(&line[..len]);
+    head
+}
+
+/// Bytes that were read, in space that is used again.
+///
+/// A `Vec` would have to be zeroed before every read; this is zeroed once.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    space: Vec<u8>,
+    // Invariant: at most `space.len()`.
+    len: usize,
+}
+
+impl Buffer {
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    pub(crate) fn into_vec(mut self) -> Vec<u8> {
+        self.space.truncate(self.len);
+        self.space
+    }
+
+    fn forget_if_large(&mut self) {
+        if self.space.len() > KEEP_LEN {
+            *self = Self::default();
+        }
+    }
+
+    /// Appends up to `len` bytes of `file` from `offset` on; returns how many. Fewer only at the file's end.
+    pub(crate) fn fill(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize> {
+        let start = self.len;
+        if self.space.len() < start + len {
+            self.space.resize((start + len).next_power_of_two(), 0);
+        }
+        while self.len < start + len {
+            let done = self.len - start;
+            match positioned_read(file, &mut self.space[self.len..start + len], offset + done as u64) {
+                Ok(0) => break,
+                Ok(got) => self.len += got,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.len - start)
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.space[..self.len]
+    }
+}
+
+#[cfg(unix)]
+fn positioned_read(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn positioned_read(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+/// The offset behind the last newline among the first `len` bytes of `file`.
+pub(crate) fn complete_len(file: &File, len: u64) -> io::Result<u64> {
+    let mut window = Buffer::default();
+    let mut end = len;
+    // Records are seldom longer than this; where they are, the next steps are larger.
+    let mut step = 4 << 10;
+    while end > 0 {
+        let from = end.saturating_sub(step);
+        window.clear();
+        window.fill(file, from, (end - from) as usize)?;
+        if let Some(at) = memrchr(b'\n', &window) {
+            return Ok(from + at as u64 + 1);
+        }
+        end = from;
+        step = (step * 4).min(1 << 20);
+    }
+    Ok(0)
+}

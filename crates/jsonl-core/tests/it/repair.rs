@@ -1,0 +1,109 @@
+//! Does a repair take out what is no record, keep it, and touch nothing else?
+
+use std::fs;
+use std::time::Duration;
+
+use jsonl_core::{DamageKind, Error, RepairOptions, WriteOptions};
+
+use crate::support::{Place, check_accounted, every_kind, naive_records};
+
+#[test]
+fn records_stay_byte_for_byte_and_the_rest_is_kept() {
+    let bytes = [every_kind(1 << 20), b"{\"torn\":".to_vec()].concat();
+    let place = Place::with(&bytes);
+    let dry = RepairOptions::new().dry_run(true).repair(&place.path).unwrap();
+    assert_eq!(place.bytes(), bytes);
+    assert_eq!(dry.kept_in, None);
+    let repaired = RepairOptions::new().repair(&place.path).unwrap();
+    assert_eq!((dry.removed_len, &dry.report), (repaired.removed_len, &repaired.report));
+    check_accounted(&repaired.report, bytes.len());
+    let naive = naive_records(&bytes);
+    let records: Vec<u8> = naive
+        .iter()
+        .flat_map(|(_, line)| [line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line), b"\n"].concat())
+        .collect();
+    assert_eq!(place.bytes(), records);
+    assert!(place.log().verify().unwrap().is_clean());
+    // Nothing is lost: what was taken out is in the other file, in order.
+    let kept = fs::read(repaired.kept_in.unwrap()).unwrap();
+    assert_eq!(kept.len() as u64, repaired.removed_len);
+    assert_eq!(kept.len() + records.len(), bytes.len());
+    let taken: Vec<u8> = bytes
+        .split_inclusive(|&byte| byte == b'\n')
+        .scan(0, |offset, piece| {
+            *offset += piece.len() as u64;
+            Some((*offset - piece.len() as u64, piece))
+        })
+        .filter(|(offset, _)| naive.binary_search_by_key(offset, |(offset, _)| *offset).is_err())
+        .flat_map(|(_, piece)| piece.to_vec())
+        .collect();
+    assert_eq!(kept, [&b"\xEF\xBB\xBF"[..], &taken].concat());
+}
+
+#[test]
+fn repairing_twice_is_repairing_once() {
+    let place = Place::with(every_kind(50 << 10));
+    assert!(RepairOptions::new().repair(&place.path).unwrap().changes());
+    let once = place.bytes();
+    let again = RepairOptions::new().repair(&place.path).unwrap();
+    assert!(!again.changes() && again.kept_in.is_none());
+    assert_eq!(place.bytes(), once);
+}
+
+#[test]
+fn a_log_that_lacks_only_a_newline_gets_it() {
+    let place = Place::with("1\n2");
+    let repaired = RepairOptions::new().repair(&place.path).unwrap();
+    assert!(repaired.terminated && repaired.changes() && repaired.kept_in.is_none());
+    assert_eq!(place.bytes(), b"1\n2\n");
+}
+
+#[test]
+fn salvaged_records_take_the_place_of_their_line_when_asked() {
+    let bytes = b"{\"a\":1}\n{\"b\":{\"c\":3}\n{\"d\":4}{\"e\":5}\n";
+    let place = Place::with(bytes);
+    let repaired = RepairOptions::new().salvage(true).repair(&place.path).unwrap();
+    assert_eq!(repaired.salvaged, 2);
+    assert_eq!(place.bytes(), b"{\"a\":1}\n{\"d\":4}\n{\"e\":5}\n");
+    let place = Place::with(b"{\"a\":1{\"b\":2}\n");
+    RepairOptions::new().salvage(true).repair(&place.path).unwrap();
+    assert_eq!(place.bytes(), b"{\"b\":2}\n");
+}
+
+#[test]
+fn oversize_lines_are_taken_out_whole() {
+    let long = format!("\"{}\"\n", "x".repeat(3 << 20));
+    let place = Place::with(["1\n", &long, "2\n"].concat());
+    let repaired = RepairOptions::new().max_line_len(1 << 20).repair(&place.path).unwrap();
+    assert_eq!(repaired.report.count(DamageKind::TooLong), 1);
+    assert_eq!(fs::read(repaired.kept_in.unwrap()).unwrap(), long.as_bytes());
+    assert_eq!(place.bytes(), b"1\n2\n");
+}
+
+#[test]
+fn a_log_that_somebody_writes_is_not_repaired() {
+    let place = Place::with("1\nx\n");
+    let writer = WriteOptions::new().open(&place.path).unwrap();
+    let refused = RepairOptions::new().wait(Duration::ZERO).repair(&place.path);
+    assert!(matches!(refused, Err(Error::Busy { .. })));
+    // Looking what would be done needs no lock.
+    assert!(RepairOptions::new().dry_run(true).repair(&place.path).unwrap().changes());
+    writer.close().unwrap();
+    RepairOptions::new().repair(&place.path).unwrap();
+    assert_eq!(place.bytes(), b"1\n");
+}
+
+#[test]
+fn each_repair_keeps_its_bytes_apart() {
+    let place = Place::with("x\n");
+    let first = RepairOptions::new().repair(&place.path).unwrap().kept_in.unwrap();
+    fs::write(&place.path, "y\n").unwrap();
+    let second = RepairOptions::new().repair(&place.path).unwrap().kept_in.unwrap();
+    assert_ne!(first, second);
+    assert_eq!((fs::read(&first).unwrap(), fs::read(&second).unwrap()), (b"x\n".to_vec(), b"y\n".to_vec()));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,314 @@
+//! Does an append do what it says, alone and among others?
+
+use std::collections::HashMap;
+use std::fs;
+use std::thread;
+
+use jsonl_core::{DamageKind, Durability, Error, Locking, Log, WriteOptions, scan};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::support::{Place, check_accounted};
+
+const LEVELS: [Durability; 3] = [Durability::Buffer, Durability::SyncData, Durability::SyncAll];
+
+#[test]
+fn what_was_appended_is_read_back_and_stands_where_it_was_said() {
+    for durability in LEVELS {
+        for locking in [Locking::Held, Locking::PerAppend] {
+            for checksum in [false, true] {
+                let place = Place::new();
+                let options = WriteOptions::new()
+                    .create(true)
+                    .durability(durability)
+                    .locking(locking)
+                    .checksum(checksum);
+                let log = options.open(&place.path).unwrap();
+                let records: Vec<Value> =
+                    (0..5).map(|n| json!({"n": n, "text": "é\n\"\u{2028}".repeat(n)})).collect();
+                let mut appended = vec![log.append(&records[0]).unwrap(), log.append(&records[1]).unwrap()];
+                appended.extend(log.append_all(&records[2..]).unwrap());
+                assert!(log.append_all(Vec::<Value>::new()).unwrap().is_empty());
+                log.sync().unwrap();
+                log.close().unwrap();
+                let loaded = place.log().load::<Value>().unwrap();
+                assert_eq!(loaded.records, records);
+                assert_eq!(loaded.report.sealed, if checksum { 5 } else { 0 });
+                assert!(loaded.report.is_clean());
+                let lines: Vec<_> = place.log().lines().map(Result::unwrap).collect();
+                assert!(
+                    lines
+                        .iter()
+                        .map(|line| (line.offset, line.len))
+                        .eq(appended.iter().map(|appended| (appended.offset, appended.len)))
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_torn_tail_is_closed_and_the_record_after_it_is_whole() {
+    for tail in ["{\"a\":", "{\"a\":1}", "x", "\0\0\0", " ", "{\"a\":\"\u{e9}"] {
+        let tail =
+            if tail.ends_with('\u{e9}') { &tail.as_bytes()[..tail.len() - 1] } else { tail.as_bytes() };
+        for durability in LEVELS {
+            for locking in [Locking::Held, Locking::PerAppend] {
+                let place = Place::with([b"{\"first\":1}\n", tail].concat());
+                let log =
+                    WriteOptions::new().durability(durability).locking(locking).open(&place.path).unwrap();
+                log.append(&json!({"n": 1})).unwrap();
+                log.append(&json!({"n": 2})).unwrap();
+                log.close().unwrap();
+                let expected = [b"{\"first\":1}\n", tail, b"\n{\"n\":1}\n{\"n\":2}\n"].concat();
+                assert_eq!(place.bytes(), expected);
+            }
+        }
+    }
+}
+
+/// Somebody who knows no lock writes half a record while ours is open.
+#[test]
+fn the_end_is_looked_at_again_when_somebody_else_has_written() {
+    for locking in [Locking::Held, Locking::PerAppend] {
+        let place = Place::new();
+        let options = WriteOptions::new().create(true).durability(Durability::Buffer).locking(locking);
+        let log = options.open(&place.path).unwrap();
+        log.append(&1).unwrap();
+        let mut bytes = place.bytes();
+        bytes.extend_from_slice(b"{\"half");
+        fs::write(&place.path, bytes).unwrap();
+        log.append(&2).unwrap();
+        assert_eq!(place.bytes(), b"1\n{\"half\n2\n");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_back_is_not_written() {
+    let nested = |levels: usize| {
+        let text = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        RawValue::from_string(text).unwrap()
+    };
+    let place = Place::new();
+    let log = place.writer();
+    log.append(&nested(scan::NESTING_MAX)).unwrap();
+    let deep = log.append(&nested(scan::NESTING_MAX + 1));
+    assert!(matches!(deep, Err(Error::NotJson { kind: DamageKind::TooDeep, .. })));
+    struct Broken;
+    impl Serialize for Broken {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("no"))
+        }
+    }
+    assert!(matches!(log.append(&Broken), Err(Error::Encode { .. })));
+    let before = place.bytes();
+    // One that can't be written keeps the whole batch out.
+    assert!(log.append_raw_all([&b"{}"[..], b"nonsense"]).is_err());
+    for (line, kind) in [
+        (&b"{\"a\":1"[..], DamageKind::Torn),
+        (b"{}\n{}", DamageKind::Malformed),
+        (b"", DamageKind::Malformed),
+        (b"\"\xFF\"", DamageKind::InvalidUtf8),
+        (b"{\"a\":1,\"crc32\":\"00000000\"}", DamageKind::Checksum),
+    ] {
+        assert!(matches!(log.append_raw(line), Err(Error::NotJson { kind: found, .. }) if found == kind));
+    }
+    assert_eq!(place.bytes(), before);
+    drop(log);
+    // The handle is none the worse for it.
+    let log = WriteOptions::new().max_line_len(10).checksum(false).open(&place.path).unwrap();
+    log.append(&"12345678").unwrap();
+    assert!(matches!(log.append(&"123456789"), Err(Error::TooLong { len: 11, max: 10, .. })));
+    assert!(matches!(log.append_raw(b"\"123456789\""), Err(Error::TooLong { len: 11, max: 10, .. })));
+    drop(log);
+    let sealed = WriteOptions::new().checksum(true).open(&place.path).unwrap();
+    assert!(matches!(sealed.append(&5), Err(Error::NotAnObject { .. })));
+    sealed.append(&json!({})).unwrap();
+}
+
+#[test]
+fn a_newline_in_a_raw_value_becomes_a_space() {
+    let place = Place::new();
+    let pretty = RawValue::from_string(String::from("{\n  \"a\": \"x\\ny\"\r\n}")).unwrap();
+    place.writer().append(&pretty).unwrap();
+    assert_eq!(place.bytes(), b"{   \"a\": \"x\\ny\"  }\n");
+}
+
+#[test]
+fn raw_lines_keep_every_byte() {
+    let lines = [&br#" {"b":1.0e00,"a":12345678901234567890123,"b":"\u00E9\/"} "#[..], b"5", b"{\"a\":1}\r"];
+    let place = Place::new();
+    place.writer().append_raw_all(lines).unwrap();
+    assert_eq!(place.bytes(), [&lines.join(&b'\n')[..], b"\n"].concat());
+    // A sealed line keeps its seal, a new one gets one.
+    let sealed = WriteOptions::new().checksum(true).durability(Durability::Buffer);
+    let place = Place::with("");
+    let log = sealed.open(&place.path).unwrap();
+    log.append_raw(b" {\"a\": 1 } ").unwrap();
+    let line = place.bytes();
+    log.append_raw(&line[..line.len() - 1]).unwrap();
+    assert_eq!(place.bytes(), [&line[..], &line].concat());
+    assert!(line.starts_with(b"{\"a\": 1 ,\"crc32\":\""));
+}
+
+#[test]
+fn threads_share_a_log_and_each_keeps_its_order() {
+    for durability in LEVELS {
+        for locking in [Locking::Held, Locking::PerAppend] {
+            let place = Place::new();
+            let options = WriteOptions::new().create(true).durability(durability).locking(locking);
+            let log = options.open(&place.path).unwrap();
+            thread::scope(|scope| {
+                for thread in 0..8 {
+                    let log = &log;
+                    scope.spawn(move || {
+                        for n in 0..50 {
+                            let record = json!({"thread": thread, "n": n});
+                            let appended = log.append(&record).unwrap();
+                            // Acknowledged means readable, and where it was said.
+                            let line = Log::open(log.path()).unwrap();
+                            let line =
+                                line.read(jsonl_core::Span { offset: appended.offset, len: appended.len });
+                            assert_eq!(line.unwrap(), format!("{record}\n").as_bytes());
+                        }
+                    });
+                }
+            });
+            log.close().unwrap();
+            let loaded = place.log().load::<Value>().unwrap();
+            let mut next: HashMap<u64, u64> = HashMap::new();
+            for record in &loaded.records {
+                let next = next.entry(record["thread"].as_u64().unwrap()).or_default();
+                assert_eq!(record["n"], *next);
+                *next += 1;
+            }
+            assert_eq!(loaded.records.len(), 400);
+            check_accounted(&loaded.report, place.bytes().len());
+        }
+    }
+}
+
+#[test]
+fn handles_for_short_find_the_log_again_when_it_was_replaced() {
+    let place = Place::new();
+    let short = WriteOptions::new().create(true).durability(Durability::Buffer).locking(Locking::PerAppend);
+    let (one, other) = (short.open(&place.path).unwrap(), short.open(&place.path).unwrap());
+    one.append(&1).unwrap();
+    other.append(&2).unwrap();
+    one.rewrite(|new| new.record(&9)).unwrap();
+    other.append(&3).unwrap();
+    one.append(&4).unwrap();
+    other.sync().unwrap();
+    assert_eq!(place.bytes(), b"9\n3\n4\n");
+    // Also when somebody removes it.
+    fs::remove_file(&place.path).unwrap();
+    other.append(&5).unwrap();
+    assert_eq!(place.bytes(), b"5\n");
+}
+
+#[test]
+fn a_handle_that_holds_the_lock_does_not_write_into_a_file_that_is_gone() {
+    for durability in LEVELS {
+        let place = Place::new();
+        let log = WriteOptions::new().create(true).durability(durability).open(&place.path).unwrap();
+        log.append(&1).unwrap();
+        fs::remove_file(&place.path).unwrap();
+        assert!(matches!(log.append(&2), Err(Error::Replaced { .. })));
+        assert!(matches!(log.append(&2), Err(Error::Poisoned { .. })));
+        assert!(log.close().is_err());
+    }
+}
+
+#[test]
+fn a_rewrite_is_all_or_nothing_and_the_handle_goes_on() {
+    let place = Place::with("1\n2\nnonsense\n3\n");
+    let log = place.writer();
+    let failed = log.rewrite(|new| {
+        new.record(&7)?;
+        new.raw(b"nonsense")
+    });
+    assert!(failed.is_err());
+    assert_eq!(place.bytes(), b"1\n2\nnonsense\n3\n");
+    log.append(&4).unwrap();
+    log.rewrite(|new| {
+        new.raw(b"2 ")?;
+        new.record(&3)
+    })
+    .unwrap();
+    log.append(&5).unwrap();
+    assert_eq!(place.bytes(), b"2 \n3\n5\n");
+    // Still the only one.
+    let other = WriteOptions::new().wait(std::time::Duration::ZERO).open(&place.path);
+    assert!(matches!(other, Err(Error::Busy { .. })));
+    log.close().unwrap();
+    let folder = place.path.parent().unwrap();
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "nothing is left beside the log");
+}
+
+#[test]
+fn temporary_files_of_killed_rewrites_are_removed_and_only_those() {
+    let place = Place::with("1\n");
+    let folder = place.path.parent().unwrap();
+    let leftovers = [".log.jsonl.annals-tmp-4711-0", ".log.jsonl.annals-tmp-1-22"];
+    let others =
+        [".log.jsonl.annals-tmp-x", ".log2.jsonl.annals-tmp-1-1", "log.jsonl.annals-tmp-1-1", "a.tmp"];
+    for name in leftovers.iter().chain(&others) {
+        fs::write(folder.join(name), "x").unwrap();
+    }
+    place.writer().rewrite(|new| new.record(&1)).unwrap();
+    assert!(leftovers.iter().all(|name| !folder.join(name).exists()));
+    assert!(others.iter().all(|name| folder.join(name).exists()));
+}
+
+#[cfg(unix)]
+#[test]
+fn modes_are_kept_and_new_files_are_for_their_owner() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let place = Place::new();
+    let log = place.writer();
+    assert_eq!(mode(&place.path), 0o600);
+    log.close().unwrap();
+    for kept in [0o640, 0o600, 0o664] {
+        fs::set_permissions(&place.path, fs::Permissions::from_mode(kept)).unwrap();
+        place.writer().rewrite(|new| new.record(&1)).unwrap();
+        assert_eq!(mode(&place.path), kept);
+        jsonl_core::replace(&place.path, |out| {
+            out.write_all(b"2\n").unwrap();
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!((mode(&place.path), place.bytes()), (kept, b"2\n".to_vec()));
+    }
+    // A link stays a link, and what it leads to is replaced.
+    let link = place.path.with_file_name("link.jsonl");
+    symlink(&place.path, &link).unwrap();
+    let log = WriteOptions::new().open(&link).unwrap();
+    log.rewrite(|new| new.record(&3)).unwrap();
+    log.close().unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(place.bytes(), b"3\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_nowhere_is_not_written_through() {
+    let place = Place::new();
+    let target = place.path.with_file_name("elsewhere");
+    std::os::unix::fs::symlink(&target, &place.path).unwrap();
+    assert!(WriteOptions::new().create(true).open(&place.path).is_err());
+    assert!(!target.exists());
+}
+
+#[test]
+fn a_missing_log_is_made_only_when_asked() {
+    let place = Place::new();
+    let missing = WriteOptions::new().open(&place.path).unwrap_err();
+    assert_eq!(missing.io_kind(), Some(std::io::ErrorKind::NotFound));
+    assert!(!place.path.exists());
+    let no_folder = place.path.join("no/folder.jsonl");
+    assert!(WriteOptions::new().create(true).open(no_folder).is_err());
+    let folder = place.path.parent().unwrap();
+    assert!(matches!(WriteOptions::new().open(folder), Err(Error::NotAFile { .. })));
+}
