@@ -35,16 +35,21 @@ pub enum Seal {
 ///
 /// Lower-case digits only: accepting `A` for `a` would let a flipped bit through.
 #[must_use]
+#[inline]
 pub fn check(line: &[u8]) -> Seal {
     let Some((covered, digits)) = split(line) else { return Seal::Absent };
-    if digits == hex(crc32fast::hash(covered)) { Seal::Good } else { Seal::Bad }
+    if *digits == hex(crc32fast::hash(covered)) {
+        return Seal::Good;
+    }
+    // A member that a person called "crc32" may hold anything; only eight digits make it a seal.
+    if digits.iter().all(u8::is_ascii_hexdigit) { Seal::Bad } else { Seal::Absent }
 }
 
 /// The part of a line that its seal covers, without the object's closing brace, or `None` where there is no
 /// seal. `{"a":1,"crc32":"…"}` gives `{"a":1`.
 #[must_use]
 pub fn covered(line: &[u8]) -> Option<&[u8]> {
-    split(line).map(|(covered, _)| covered)
+    split(line).filter(|(_, digits)| digits.iter().all(u8::is_ascii_hexdigit)).map(|(covered, _)| covered)
 }
 
 /// Turns the object at the end of `buffer` into a sealed one. `start` is the offset of its opening brace.
@@ -64,20 +69,22 @@ pub fn seal(buffer: &mut Vec<u8>, start: usize) -> bool {
     true
 }
 
-/// The covered bytes and the eight digits.
-fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let digits_at = line.len().checked_sub(TAIL.len() + 8)?;
-    if !line.ends_with(TAIL) || !line[..digits_at].ends_with(&HEAD[1..]) {
+/// The covered bytes, and the eight bytes where the digits of a seal are.
+#[inline]
+fn split(line: &[u8]) -> Option<(&[u8], &[u8; 8])> {
+    let (covered, seal) = line.split_last_chunk::<SEAL_LEN>()?;
+    // Compared word by word: this is asked of every line.
+    let (head, rest) = seal.split_first_chunk::<10>()?;
+    let (digits, tail) = rest.split_first_chunk::<8>()?;
+    if tail != TAIL || head[1..] != HEAD[1..] {
         return None;
     }
-    let digits = &line[digits_at..digits_at + 8];
-    // A name that a person chose may also be "crc32"; only eight digits make it a seal.
-    if !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
+    if head[0] == b',' && !covered.is_empty() {
+        return Some((covered, digits));
     }
-    let before = &line[..digits_at - (HEAD.len() - 1)];
+    // An object without other members: only its brace, and perhaps white space, stand before.
+    let before = &line[..line.len() - SEAL_LEN + 1];
     match before {
-        [covered @ .., b','] if !covered.is_empty() => Some((covered, digits)),
         [b'{', space @ ..] if space.iter().all(u8::is_ascii_whitespace) => Some((before, digits)),
         _ => None,
     }
@@ -85,12 +92,23 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn hex(code: u32) -> [u8; 8] {
     let mut digits = [0; 8];
-    for (place, digit) in digits.iter_mut().enumerate() {
-        let nibble = (code >> (28 - 4 * place) & 15) as u8;
-        *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(code.to_be_bytes()) {
+        pair.copy_from_slice(&HEX[usize::from(byte)]);
     }
     digits
 }
+
+/// The two digits of each byte.
+const HEX: [[u8; 2]; 256] = {
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let digit = *b"0123456789abcdef";
+        table[byte] = [digit[byte >> 4], digit[byte & 15]];
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,15 @@
 //! Runs work over a file's chunks on several threads, and hands the results over in the order of the file.
 //!
-//! Threads take chunks one after the other, in *turns* of a few chunks each, so that what is in memory stays
-//! bounded. While they work on a turn, the caller's thread takes the results of the turn before; nobody waits
-//! for a lock that somebody else holds while running the caller's code.
+//! Threads take chunks one after the other. The caller's thread is one of them: it hands over the next result
+//! if that is there, and otherwise works on a chunk itself. Nobody runs further ahead of the hand-over than a
+//! window of chunks, so what is in memory stays bounded: a helper that would leaves, and is called back when
+//! there is room. Only the caller ever waits, and only for a chunk that another thread is working on; so it
+//! makes no difference whether the pool has threads to spare, or the caller is one of the pool's own.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use rayon::ThreadPoolBuilder;
 
 use crate::error::Result;
@@ -18,12 +20,11 @@ use crate::source::{Buffer, Bytes, Chunk, Ranges};
 /// Below this many bytes, starting a thread costs more than it saves.
 const PARALLEL_MIN: u64 = 1 << 20;
 
-/// Chunks that each thread takes before the results are handed over. More would keep more of them in memory,
-/// fewer would let threads wait for the slowest more often.
-const CHUNKS_PER_TURN: u64 = 8;
+/// How many chunks the threads may be ahead of the hand-over, for each of them.
+const CHUNKS_AHEAD: u64 = 8;
 
 impl Log {
-    /// The engine: `work` on every chunk from `start` on, `consume` in the order of the file.
+    /// `work` on every chunk from `start` on, `consume` in the order of the file, on the caller's thread.
     ///
     /// `consume` is told of the report up to, not including, the chunk.
     pub(crate) fn run<R: Send>(
@@ -52,8 +53,8 @@ impl Log {
             Ok(flow)
         };
         let threads = self.thread_count(bytes.len().saturating_sub(start))?;
+        let mut buffer = Buffer::default();
         if threads == 1 {
-            let mut buffer = Buffer::default();
             for index in 0..count {
                 if take(one(index, &mut buffer))?.is_break() {
                     break;
@@ -61,52 +62,53 @@ impl Log {
             }
             return Ok(total);
         }
-        let per_turn = threads as u64 * CHUNKS_PER_TURN;
-        let buffers: Vec<_> = (0..threads).map(|_| Mutex::new(Buffer::default())).collect();
-        let turn = |from: u64| -> Turn<R> {
-            let to = count.min(from + per_turn);
-            Turn {
-                next: AtomicU64::new(from),
-                to,
-                done: (from..to).map(|_| Mutex::new(None)).collect(),
-                from,
-            }
-        };
-        let drain = |turn: Turn<R>, take: &mut dyn FnMut(Result<(R, Report)>) -> Result<ControlFlow<()>>| {
-            for done in turn.done {
-                let Some(done) = done.into_inner() else { continue };
-                if take(done)?.is_break() {
-                    return Ok(ControlFlow::Break(()));
+        let crew = Crew::new(count, threads as u64 * CHUNKS_AHEAD);
+        let helpers = threads - 1;
+        let buffers: Vec<_> = (0..helpers).map(|_| Mutex::new(Buffer::default())).collect();
+        self.in_pool(|scope| -> Result<()> {
+            let _stop = StopOnDrop(&crew);
+            let mut called = 0;
+            for index in 0..count {
+                // Called at the beginning, and back when there is room for all of them to do something.
+                if crew.helping.load(Ordering::Relaxed) == 0 && crew.has_room() {
+                    for _ in 0..helpers {
+                        let buffer = &buffers[called % helpers];
+                        let (crew, one) = (&crew, &one);
+                        called += 1;
+                        crew.helping.fetch_add(1, Ordering::Relaxed);
+                        scope.spawn(move |_| {
+                            // Nobody else has it: all helpers had left.
+                            let mut buffer = buffer.lock();
+                            let leaving = LeaveOnDrop(crew);
+                            while let Some(index) = crew.next() {
+                                crew.put(index, one(index, &mut buffer));
+                            }
+                            drop(leaving);
+                        });
+                    }
                 }
-            }
-            Ok(ControlFlow::Continue(()))
-        };
-        // While the threads work on one turn, this one hands over the results of the turn before.
-        let mut before: Option<Turn<R>> = None;
-        let mut from = 0;
-        while from < count {
-            let turn = turn(from);
-            let flow = self.in_pool(|scope| {
-                for buffer in &buffers {
-                    let (turn, one) = (&turn, &one);
-                    scope.spawn(move |_| {
-                        let mut buffer = buffer.lock();
-                        while let Some((slot, index)) = turn.take() {
-                            *slot.lock() = Some(one(index, &mut buffer));
+                let done = loop {
+                    if let Some(done) = crew.get(index) {
+                        break done;
+                    }
+                    match crew.next() {
+                        Some(next) if next == index => break one(index, &mut buffer),
+                        Some(next) => crew.put(next, one(next, &mut buffer)),
+                        // Somebody is at it. If they panic, so does the scope when it is left.
+                        None => {
+                            if !crew.wait_for(index) {
+                                return Ok(());
+                            }
                         }
-                    });
+                    }
+                };
+                crew.handed_over.store(index + 1, Ordering::Release);
+                if take(done)?.is_break() {
+                    break;
                 }
-                before.take().map_or(Ok(ControlFlow::Continue(())), |before| drain(before, &mut take))
-            })?;
-            if flow.is_break() {
-                return Ok(total);
             }
-            from = turn.to;
-            before = Some(turn);
-        }
-        if let Some(before) = before {
-            drain(before, &mut take)?.is_break();
-        }
+            Ok(())
+        })?;
         Ok(total)
     }
 
@@ -119,7 +121,8 @@ impl Log {
             1 => Ok(1),
             threads => {
                 if self.pool.get().is_none() {
-                    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+                    // The caller's thread is one of them.
+                    let pool = ThreadPoolBuilder::new().num_threads(threads - 1).build();
                     let pool = pool.map_err(std::io::Error::other).map_err(self.io("start threads for"))?;
                     // Somebody else may have been faster; either pool is good.
                     let _ = self.pool.set(pool);
@@ -137,23 +140,99 @@ impl Log {
     }
 }
 
-/// Where the result of one chunk goes.
-type Slot<R> = Mutex<Option<Result<(R, Report)>>>;
-
-/// A part of the chunks, which threads take one after the other.
-struct Turn<R> {
-    from: u64,
-    to: u64,
-    next: AtomicU64,
-    done: Vec<Slot<R>>,
+/// Which chunks are taken, done and handed over.
+struct Crew<R> {
+    /// Chunks in all.
+    count: u64,
+    /// The next one that nobody has taken.
+    untaken: AtomicU64,
+    /// All before it have been handed over.
+    handed_over: AtomicU64,
+    /// Helpers that have been called and have not left.
+    helping: AtomicUsize,
+    window: u64,
+    done: Mutex<Done<R>>,
+    one_more: Condvar,
 }
 
-impl<R> Turn<R> {
-    fn take(&self) -> Option<(&Slot<R>, u64)> {
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        if index >= self.to {
-            return None;
+struct Done<R> {
+    /// A window of results: that of chunk `n` is in slot `n % window`.
+    slots: Vec<Option<Result<(R, Report)>>>,
+    /// A helper panicked, and what it worked on will never be done.
+    is_broken: bool,
+}
+
+impl<R> Crew<R> {
+    fn new(count: u64, window: u64) -> Self {
+        Self {
+            count,
+            untaken: AtomicU64::new(0),
+            handed_over: AtomicU64::new(0),
+            helping: AtomicUsize::new(0),
+            window,
+            done: Mutex::new(Done { slots: (0..window).map(|_| None).collect(), is_broken: false }),
+            one_more: Condvar::new(),
         }
-        self.done.get((index - self.from) as usize).map(|slot| (slot, index))
+    }
+
+    /// A chunk to work on, if there is one within the window.
+    fn next(&self) -> Option<u64> {
+        let end = self.count.min(self.handed_over.load(Ordering::Acquire) + self.window);
+        let take = |index| (index < end).then_some(index + 1);
+        self.untaken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()
+    }
+
+    /// Half of the window is free, and there is something to do.
+    fn has_room(&self) -> bool {
+        let untaken = self.untaken.load(Ordering::Relaxed);
+        let ahead = untaken - self.handed_over.load(Ordering::Acquire).min(untaken);
+        untaken < self.count && 2 * ahead <= self.window
+    }
+
+    fn slot(&self, index: u64) -> usize {
+        (index % self.window) as usize
+    }
+
+    fn put(&self, index: u64, result: Result<(R, Report)>) {
+        self.done.lock().slots[self.slot(index)] = Some(result);
+        self.one_more.notify_one();
+    }
+
+    fn get(&self, index: u64) -> Option<Result<(R, Report)>> {
+        self.done.lock().slots[self.slot(index)].take()
+    }
+
+    /// Returns `false` where a helper panicked.
+    fn wait_for(&self, index: u64) -> bool {
+        let mut done = self.done.lock();
+        while done.slots[self.slot(index)].is_none() {
+            if done.is_broken {
+                return false;
+            }
+            self.one_more.wait(&mut done);
+        }
+        true
+    }
+}
+
+/// Says that a helper has left, and how.
+struct LeaveOnDrop<'a, R>(&'a Crew<R>);
+
+impl<R> Drop for LeaveOnDrop<'_, R> {
+    fn drop(&mut self) {
+        self.0.helping.fetch_sub(1, Ordering::Relaxed);
+        if std::thread::panicking() {
+            self.0.done.lock().is_broken = true;
+            self.0.one_more.notify_one();
+        }
+    }
+}
+
+/// Sends the helpers home, also when the caller's code panics or has had enough.
+struct StopOnDrop<'a, R>(&'a Crew<R>);
+
+impl<R> Drop for StopOnDrop<'_, R> {
+    fn drop(&mut self) {
+        self.0.untaken.store(self.0.count, Ordering::Relaxed);
     }
 }

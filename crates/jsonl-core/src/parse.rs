@@ -1,9 +1,11 @@
 //! One line to one record, and to its entry in the report.
 
+use std::cell::OnceCell;
 use std::str;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use simdutf8::basic::from_utf8;
 
 use crate::checksum::{self, Seal};
 use crate::line::RawLine;
@@ -24,8 +26,12 @@ pub(crate) enum Typed<'a, T> {
 pub(crate) struct Parser<'a> {
     rules: Rules,
     trusts_seals: bool,
-    /// The chunk as text, if all of it is UTF-8: asked once, it costs a third of asking for each line.
-    text: Option<&'a str>,
+    chunk: &'a [u8],
+    /// The chunk as text, if all of it is UTF-8: asked once, it costs a third of asking for each line. Not
+    /// asked before somebody wants to know.
+    text: OnceCell<Option<&'a str>>,
+    /// Whether the chunk has no control bytes but newlines. Asked in the same way.
+    is_tame: OnceCell<bool>,
     /// A sealed record without its seal.
     scratch: String,
 }
@@ -38,12 +44,19 @@ enum Outcome<T> {
 
 impl<'a> Parser<'a> {
     pub(crate) fn new(rules: Rules) -> Self {
-        Self { rules, trusts_seals: false, text: None, scratch: String::new() }
+        Self {
+            rules,
+            trusts_seals: false,
+            chunk: &[],
+            text: OnceCell::new(),
+            is_tame: OnceCell::new(),
+            scratch: String::new(),
+        }
     }
 
     /// Lines will come out of `chunk`, with offsets into it.
     pub(crate) fn for_chunk(self, chunk: &'a [u8]) -> Self {
-        Self { text: str::from_utf8(chunk).ok(), ..self }
+        Self { chunk, ..self }
     }
 
     pub(crate) fn trusting_seals(self) -> Self {
@@ -121,8 +134,8 @@ impl<'a> Parser<'a> {
             Frame::Blank => blank(raw, report),
             Frame::Damaged(kind, at) => self.damage(raw, base, number, kind, at + skipped, report),
             Frame::Text(seal) => {
-                let parsed = match str::from_utf8(text) {
-                    Ok(utf8) if !self.needs_walk(text) => parse(utf8),
+                let parsed = match from_utf8(text) {
+                    Ok(utf8) if !self.needs_walk(raw, text) => parse(utf8),
                     Ok(utf8) => match scan::check(text, self.rules.max_nesting) {
                         Ok(()) => parse(utf8),
                         Err(_) => Err(String::new()),
@@ -171,9 +184,15 @@ impl<'a> Parser<'a> {
 
     /// `serde_json` leaves two things open, and only for lines with such bytes: it nests without limit in
     /// members that a type ignores, and lets control bytes pass in strings that are taken as bytes.
-    fn needs_walk(&self, text: &[u8]) -> bool {
+    fn needs_walk(&self, raw: RawLine<'_>, text: &[u8]) -> bool {
         let body = text.strip_suffix(b"\r").unwrap_or(text);
-        scan::may_be_deep(body, self.rules.max_nesting) || scan::has_control(body)
+        scan::may_be_deep(body, self.rules.max_nesting)
+            || (!self.in_tame_chunk(raw) && scan::has_control(body))
+    }
+
+    fn in_tame_chunk(&self, raw: RawLine<'_>) -> bool {
+        raw.offset.checked_add(raw.bytes.len()).is_some_and(|end| end <= self.chunk.len())
+            && *self.is_tame.get_or_init(|| scan::is_tame(self.chunk))
     }
 
     fn typed<T: DeserializeOwned>(
@@ -183,9 +202,9 @@ impl<'a> Parser<'a> {
         text: &[u8],
         seal: Seal,
     ) -> Outcome<T> {
-        let utf8 = self.text_of(raw, skipped).map(Ok).unwrap_or_else(|| str::from_utf8(text));
+        let utf8 = self.text_of(raw, skipped).map(Ok).unwrap_or_else(|| from_utf8(text));
         let Ok(utf8) = utf8 else { return self.refused(text, String::new()) };
-        if self.needs_walk(text) && scan::check(text, self.rules.max_nesting).is_err() {
+        if self.needs_walk(raw, text) && scan::check(text, self.rules.max_nesting).is_err() {
             return self.refused(text, String::new());
         }
         let covered = checksum::covered(text).filter(|_| seal == Seal::Good);
@@ -217,7 +236,7 @@ impl<'a> Parser<'a> {
             }
             None => text,
         };
-        let mended = mend_surrogates(text).and_then(|mended| parse(str::from_utf8(&mended).ok()?).ok());
+        let mended = mend_surrogates(text).and_then(|mended| parse(from_utf8(&mended).ok()?).ok());
         match mended {
             Some(value) => Outcome::Value { value, lone_surrogates: true },
             None => Outcome::Mismatch(detail),
@@ -226,7 +245,9 @@ impl<'a> Parser<'a> {
 
     fn text_of(&self, raw: RawLine<'_>, skipped: usize) -> Option<&'a str> {
         let start = raw.offset.checked_add(skipped)?;
-        self.text?.get(start..raw.offset.checked_add(raw.bytes.len())?)
+        let end = raw.offset.checked_add(raw.bytes.len())?;
+        let text = *self.text.get_or_init(|| from_utf8(self.chunk).ok());
+        text?.get(start..end)
     }
 
     fn record(&self, raw: RawLine<'_>, seal: Seal, report: &mut Report) {

@@ -10,6 +10,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use vector::{BLOCK_LEN, first_special};
+
+#[expect(unsafe_code, reason = "calling vector instructions that every x86-64 has is not yet safe by itself")]
+mod vector;
+
 /// The deepest nesting that is accepted: `[[1]]` is nested 2 deep. Readers and writers share it, so that
 /// nothing can be written that can't be read back.
 pub const NESTING_MAX: usize = 128;
@@ -66,6 +71,10 @@ pub fn check(text: &[u8], max_nesting: usize) -> Result<(), Fault> {
 /// As [`check`].
 pub fn visit(text: &[u8], max_nesting: usize, visitor: &mut impl Visit) -> Result<(), Fault> {
     let end = walk(text, 0, max_nesting, visitor)?;
+    only_space_from(text, end)
+}
+
+fn only_space_from(text: &[u8], end: usize) -> Result<(), Fault> {
     let end = skip_space(text, end);
     if end < text.len() { Err(Fault { at: end, kind: FaultKind::Byte }) } else { Ok(()) }
 }
@@ -194,17 +203,27 @@ pub(crate) fn may_be_deep(text: &[u8], max_nesting: usize) -> bool {
     if text.len() < 2 * (max_nesting + 1) {
         return false;
     }
-    // '[' is 0x5B and '{' is 0x7B. Sums of 255 bytes fit a `u8`, which lets the compiler count 16 or 32 at once.
-    let count: usize = text
-        .chunks(255)
-        .map(|chunk| usize::from(chunk.iter().map(|&byte| u8::from(byte | 0x20 == b'{')).sum::<u8>()))
-        .sum();
-    count > max_nesting
+    // '[' is 0x5B and '{' is 0x7B. Sums of 128 bytes fit a `u8`, and blocks of fixed size let the compiler
+    // count 16 or 32 at once.
+    let count = |bytes: &[u8]| bytes.iter().map(|&byte| u8::from(byte | 0x20 == b'{')).sum::<u8>();
+    let (blocks, rest) = text.as_chunks::<128>();
+    let total: usize = blocks.iter().map(|block| usize::from(count(block))).sum();
+    total + usize::from(count(rest)) > max_nesting
+}
+
+/// Is there a byte below 0x20 other than a newline? For a whole chunk.
+pub(crate) fn is_tame(text: &[u8]) -> bool {
+    let (blocks, rest) = text.as_chunks::<64>();
+    let wild =
+        |bytes: &[u8]| bytes.iter().fold(false, |found, &byte| found | ((byte < 0x20) & (byte != b'\n')));
+    !blocks.iter().any(|block| wild(block)) && !wild(rest)
 }
 
 /// Is there a byte below 0x20?
 pub(crate) fn has_control(text: &[u8]) -> bool {
-    text.iter().fold(false, |found, &byte| found | (byte < 0x20))
+    let (blocks, rest) = text.as_chunks::<64>();
+    let any = |bytes: &[u8]| bytes.iter().fold(false, |found, &byte| found | (byte < 0x20));
+    blocks.iter().any(|block| any(block)) || any(rest)
 }
 
 /// The brackets that are open: one bit each, 1 for an object, the innermost lowest.
@@ -333,28 +352,11 @@ fn string_end(text: &[u8], mut at: usize) -> Result<usize, Fault> {
 /// The offset of the next quote, backslash or control byte, or the length of `text`.
 #[inline]
 fn skip_plain(text: &[u8], mut at: usize) -> usize {
-    // Most names and many values are short: two words before the loop that is made for long ones.
-    for _ in 0..2 {
-        let Some(word) = word_at(text, at) else { return skip_plain_bytes(text, at) };
-        let found = special(word);
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
+    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<BLOCK_LEN>()) {
+        if let Some(found) = first_special(block) {
+            return at + found;
         }
-        at += 8;
-    }
-    // The compiler turns the fold over a fixed block into vector compares.
-    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
-        if block.iter().fold(false, |found, &byte| found | is_special(byte)) {
-            break;
-        }
-        at += 32;
-    }
-    while let Some(word) = word_at(text, at) {
-        let found = special(word);
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
-        }
-        at += 8;
+        at += BLOCK_LEN;
     }
     skip_plain_bytes(text, at)
 }
@@ -365,27 +367,8 @@ fn skip_plain_bytes(text: &[u8], at: usize) -> usize {
 }
 
 #[inline]
-fn word_at(text: &[u8], at: usize) -> Option<u64> {
-    text.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
-}
-
-#[inline]
 fn is_special(byte: u8) -> bool {
     byte == b'"' || byte == b'\\' || byte < 0x20
-}
-
-/// Bit 7 of every byte of `word` that is a quote, a backslash or below 0x20; bits above the lowest one set
-/// may be wrong (a borrow runs upwards), the lowest never is.
-#[inline]
-fn special(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    ((quote.wrapping_sub(ONES) & !quote)
-        | (backslash.wrapping_sub(ONES) & !backslash)
-        | (word.wrapping_sub(ONES * 0x20) & !word))
-        & HIGH
 }
 
 /// The offset behind the escape whose backslash is at `at`.

@@ -61,7 +61,7 @@ fn what_may_not_be_read_is_said() {
     let place = Place::new();
     let path = place.file("secret.jsonl", "1\n");
     place.file("good.jsonl", "1\n");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
         // Whoever runs this may read everything.
         return;

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::vector::first_special_in_words;
 use super::*;
 
 /// The slow twin: `serde_json` checking a text without building it, which accepts just the grammar.
@@ -153,6 +154,16 @@ proptest! {
             *place = byte;
         }
         prop_assert_eq!(accepts(&bytes), serde_accepts(&bytes), "{}", bytes.escape_ascii());
+    }
+
+    /// One vector compare, two words and sixteen bytes find the same.
+    #[test]
+    fn blocks_are_searched_alike(bytes in proptest::array::uniform16(prop_oneof![
+        proptest::num::u8::ANY, Just(b'"'), Just(b'\\'), Just(0x1F), Just(0x20), Just(b'a'), Just(b'a'), Just(b'a'),
+    ])) {
+        let naive = bytes.iter().position(|&byte| is_special(byte));
+        prop_assert_eq!(first_special(&bytes), naive);
+        prop_assert_eq!(first_special_in_words(&bytes), naive);
     }
 
     /// A beginning of JSON is reported as one that could still be completed.

@@ -425,3 +425,33 @@ fn a_map_keeps_what_was_there_when_the_log_is_replaced() {
     assert_eq!(log.load::<Value>().unwrap().records.len(), 2);
     assert_eq!(place.log().load::<Value>().unwrap().records, [json!({"n": 9})]);
 }
+
+/// Whoever's code panics on a thread of the pool, the caller hears of it instead of waiting for ever.
+#[test]
+fn a_panic_in_the_callers_code_reaches_the_caller() {
+    let place = Place::with(every_kind(9 << 20));
+    for threads in [1, 2, 8] {
+        let log = ReadOptions::new().threads(threads).open(&place.path).unwrap();
+        for bad in [0, 5 << 20] {
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                log.chunks(
+                    |chunk| assert!(chunk.offset < bad, "on purpose"),
+                    |(), _| ControlFlow::Continue(()),
+                )
+            }));
+            assert!(caught.is_err(), "{threads} threads");
+        }
+        assert!(log.verify().is_ok());
+    }
+}
+
+#[test]
+fn logs_can_be_read_from_within_a_thread_pool() {
+    let place = Place::with(every_kind(5 << 20));
+    let records = place.log().verify().unwrap().records;
+    rayon::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|_| assert_eq!(place.log().verify().unwrap().records, records));
+        }
+    });
+}

@@ -1,0 +1,120 @@
+//! Append, per durability and number of threads.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+
+use jsonl_core::{Durability, Locking, WriteOptions, Writer, checksum};
+
+use crate::corpus::{Random, Size, Turn, turn};
+use crate::measure::{Table, Target, Work, side};
+
+pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
+    let folder = tempfile::tempdir_in(folder).unwrap();
+    let (buffered, synced) = match size {
+        Size::Quick => (5_000, 200),
+        Size::Full => (50_000, 1_000),
+    };
+    for (name, content_len) in [("small", 60), ("chat", 10_000)] {
+        let mut random = Random(3);
+        let turns: Vec<Turn> = (0..1000).map(|n| turn(&mut random, n, content_len)).collect();
+        let buffered = if name == "chat" { buffered / 10 } else { buffered };
+        append_buffered(folder.path(), name, &turns, buffered, table);
+        append_synced(folder.path(), name, &turns, synced, table);
+    }
+}
+
+fn fresh(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("log.jsonl");
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+fn writer(path: &Path, durability: Durability, locking: Locking, checksum: bool) -> Writer {
+    let options = WriteOptions::new().create(true).checksum(checksum);
+    options.durability(durability).locking(locking).open(path).unwrap()
+}
+
+/// What both sides' logs come to, without their seals (which each replace a brace): enough to see that the same was written, and no work.
+fn written(path: &Path, seals: u64) -> u64 {
+    std::fs::metadata(path).unwrap().len() - seals * (checksum::SEAL_LEN as u64 - 1)
+}
+
+/// `write` of the same bytes, serialised into one buffer that is used again.
+fn bare(path: &Path, turns: &[Turn], count: usize, sync: bool) -> u64 {
+    let mut file: File = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    let mut line = Vec::new();
+    for n in 0..count {
+        line.clear();
+        serde_json::to_writer(&mut line, &turns[n % turns.len()]).unwrap();
+        line.push(b'\n');
+        file.write_all(&line).unwrap();
+        if sync {
+            file.sync_data().unwrap();
+        }
+    }
+    written(path, 0)
+}
+
+fn append_buffered(folder: &Path, name: &str, turns: &[Turn], count: usize, table: &mut Table) {
+    let cases = [
+        ("append Buffer, lock held", Locking::Held, false, 1.5),
+        ("append Buffer, lock held, checksum", Locking::Held, true, 2.0),
+        ("append Buffer, lock per append", Locking::PerAppend, false, 3.5),
+    ];
+    for (job, locking, sealed, target) in cases {
+        table.compare(
+            &format!("{job}, {name}"),
+            Work::Records(count as u64),
+            side("ours", || {
+                let path = fresh(folder);
+                let log = writer(&path, Durability::Buffer, locking, sealed);
+                for n in 0..count {
+                    log.append(&turns[n % turns.len()]).unwrap();
+                }
+                log.close().unwrap();
+                written(&path, if sealed { count as u64 } else { 0 })
+            }),
+            side("bare write", || bare(&fresh(folder), turns, count, false)),
+            Target::TimeAtMost(target),
+        );
+    }
+}
+
+fn append_synced(folder: &Path, name: &str, turns: &[Turn], count: usize, table: &mut Table) {
+    table.compare(
+        &format!("append SyncData, 1 thread, {name}"),
+        Work::Records(count as u64),
+        side("ours", || threads_append(folder, turns, count, 1)),
+        side("write + fdatasync each", || bare(&fresh(folder), turns, count, true)),
+        Target::TimeAtMost(1.1),
+    );
+    for (threads, target) in [(2, 1.0), (16, 6.0), (64, 12.0)] {
+        table.compare(
+            &format!("append SyncData, {threads} threads, {name}"),
+            Work::Records(count as u64),
+            side("ours", || threads_append(folder, turns, count, threads)),
+            side("one thread, one at a time", || bare(&fresh(folder), turns, count, true)),
+            Target::AtLeast(target),
+        );
+    }
+}
+
+fn threads_append(folder: &Path, turns: &[Turn], count: usize, threads: usize) -> u64 {
+    let path = fresh(folder);
+    let log = writer(&path, Durability::SyncData, Locking::Held, false);
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            let log = &log;
+            scope.spawn(move || {
+                // The same records in all, whatever the number of threads.
+                for n in (thread..count).step_by(threads) {
+                    log.append(&turns[n % turns.len()]).unwrap();
+                }
+            });
+        }
+    });
+    log.close().unwrap();
+    written(&path, 0)
+}

@@ -1,0 +1,69 @@
+//! Finds the first byte of a block that means something in a string: quote, backslash, control byte.
+//!
+//! Strings are most of what a transcript is, so this is where a walk spends its time: with vector compares it
+//! is about twice as fast as with words. The module needs `unsafe` for one call: instructions that every
+//! processor of the architecture has are still not safe to call from code that doesn't name them.
+//!
+//! # Contract
+//!
+//! None for the caller: blocks are passed by reference to all of their bytes, nothing is read beyond them.
+//! The slow twins are [`first_special_in_words`] and looking at each byte; the tests compare all three.
+
+/// Bytes in a block.
+pub(super) const BLOCK_LEN: usize = 16;
+
+/// Where the first special byte of a block is.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(super) fn first_special(block: &[u8; BLOCK_LEN]) -> Option<usize> {
+    // SAFETY: SSE2 belongs to x86-64; there is no such processor without it.
+    unsafe { first_special_sse2(block) }
+}
+
+/// Where the first special byte of a block is.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+pub(super) fn first_special(block: &[u8; BLOCK_LEN]) -> Option<usize> {
+    first_special_in_words(block)
+}
+
+/// All sixteen bytes at once. The two halves become one load.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse2")]
+#[inline]
+fn first_special_sse2(block: &[u8; BLOCK_LEN]) -> Option<usize> {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+    };
+    let whole = u128::from_le_bytes(*block);
+    let bytes = _mm_set_epi64x((whole >> 64) as i64, whole as i64);
+    let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
+    let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
+    // What is not changed by the smaller of itself and 0x1F is at most 0x1F.
+    let control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+    let found = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control));
+    (found != 0).then(|| found.trailing_zeros() as usize)
+}
+
+/// Eight bytes at a time.
+///
+/// Bit 7 of each byte of a word tells whether it is special. Those above the lowest one that is set may be wrong
+/// (a borrow runs upwards), the lowest never is.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+#[inline]
+pub(super) fn first_special_in_words(block: &[u8; BLOCK_LEN]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let special = |word: u64| {
+        let quote = word ^ (ONES * b'"' as u64);
+        let backslash = word ^ (ONES * b'\\' as u64);
+        ((quote.wrapping_sub(ONES) & !quote)
+            | (backslash.wrapping_sub(ONES) & !backslash)
+            | (word.wrapping_sub(ONES * 0x20) & !word))
+            & HIGH
+    };
+    let whole = u128::from_le_bytes(*block);
+    let (low, high) = (special(whole as u64), special((whole >> 64) as u64));
+    let bit = if low != 0 { low.trailing_zeros() } else { 64 + high.trailing_zeros() };
+    (low | high != 0).then_some(bit as usize / 8)
+}
