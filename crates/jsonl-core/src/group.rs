@@ -1,56 +1,42 @@
 //! Group commit: threads that wait for the disk at the same time share one write and one sync.
 //!
-//! The first thread to come leads: it takes what has gathered, writes and syncs it, and wakes those whose
-//! records were in it. Records that arrive meanwhile gather for the next batch, and when the leader is done it
-//! hands the lead to one of their threads *before* it wakes its own followers, so that the disk is busy while
-//! they run. Nobody waits on purpose for more records to arrive.
+//! Records gather in a batch. The first thread to join one leads it: it waits until the batch before is on the
+//! disk, closes its own, writes and syncs it, lets the next leader go on, and only then wakes those whose
+//! records were in it, so that the disk is busy while they run. The others wait for the result and for nothing
+//! else: one call of the kernel wakes all of them, and none has to take a lock again. Nobody waits on purpose
+//! for more records to arrive; they do while the batch before is under way.
 
 use std::io;
 use std::mem;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use crate::durability::Durability;
 use crate::error::Error;
 
 /// Records on their way to the disk.
 #[derive(Debug, Default)]
-pub(crate) struct Queue(Mutex<Gathering>);
+pub(crate) struct Queue {
+    gathering: Mutex<Gathering>,
+    /// Whose batch goes to the disk.
+    turn: Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Gathering {
-    /// A newline, which healing may need, and whole lines.
+    /// A newline, which healing may need, and whole lines. Empty before the first has joined.
     bytes: Vec<u8>,
     durability: Durability,
     batch: Arc<Batch>,
-    /// Somebody leads, or has been told to.
-    is_led: bool,
 }
 
 /// Those whose records go out together.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    Waiting,
-    /// One of those who wait is to lead.
-    Lead,
-    Done(Result<u64, Failure>),
-}
-
-/// A place in a batch.
-#[derive(Debug)]
-pub(crate) struct Ticket {
-    /// Of the record, from the beginning of the batch's first one.
-    pub(crate) offset: u64,
-    pub(crate) batch: Arc<Batch>,
+struct Batch {
+    /// Where the first record stands.
+    result: OnceLock<Result<u64, Failure>>,
 }
 
 /// Why a batch failed, for each of those who wait for it.
@@ -100,80 +86,57 @@ impl Failure {
 }
 
 impl Queue {
-    /// Adds lines to the batch that is gathering.
-    pub(crate) fn join(&self, lines: &[u8], durability: Durability) -> Ticket {
-        let mut gathering = self.0.lock();
-        if gathering.bytes.is_empty() {
+    /// Adds whole lines to the batch that is gathering, and returns when it is done: the offset of the first of
+    /// them in the file. `commit` carries bytes to the disk; it is called by whoever leads.
+    pub(crate) fn submit(
+        &self,
+        lines: &[u8],
+        durability: Durability,
+        commit: impl FnOnce(&[u8], Durability) -> Result<u64, Failure>,
+    ) -> Result<u64, Failure> {
+        let mut gathering = self.gathering.lock();
+        let leads = gathering.bytes.is_empty();
+        if leads {
             gathering.bytes.push(b'\n');
         }
         let offset = gathering.bytes.len() as u64 - 1;
         gathering.bytes.extend_from_slice(lines);
         gathering.durability = gathering.durability.max(durability);
-        if !gathering.is_led {
-            gathering.is_led = true;
-            *gathering.batch.state.lock() = State::Lead;
-        }
-        Ticket { offset, batch: Arc::clone(&gathering.batch) }
-    }
-}
-
-impl Batch {
-    /// Returns when the batch is done: where its first record stands. `commit` carries bytes to the disk; it is
-    /// called by whoever leads.
-    pub(crate) fn wait(
-        self: &Arc<Self>,
-        queue: &Queue,
-        commit: impl Fn(&[u8], Durability) -> Result<u64, Failure>,
-    ) -> Result<u64, Failure> {
-        let mut state = self.state.lock();
-        loop {
-            match &*state {
-                State::Done(result) => return result.clone(),
-                State::Lead => break,
-                State::Waiting => self.changed.wait(&mut state),
-            }
-        }
-        *state = State::Waiting;
-        drop(state);
-        // Whatever happens in `commit`, those who wait are woken and the lead is handed on.
-        let mut handover = Handover { queue, batch: self, result: Err(Failure::Poisoned) };
-        let (mut bytes, durability) = {
-            let mut gathering = queue.0.lock();
-            gathering.batch = Arc::default();
-            let durability = mem::take(&mut gathering.durability);
-            (mem::take(&mut gathering.bytes), durability)
-        };
-        handover.result = commit(&bytes, durability);
-        let result = handover.result.clone();
-        bytes.clear();
-        let mut gathering = queue.0.lock();
-        if gathering.bytes.is_empty() {
-            gathering.bytes = bytes;
-        }
+        let batch = Arc::clone(&gathering.batch);
         drop(gathering);
-        drop(handover);
-        result
+        let start = if leads { self.lead(&batch, commit) } else { batch.result.wait().clone() };
+        start.map(|start| start + offset)
+    }
+
+    fn lead(
+        &self,
+        batch: &Batch,
+        commit: impl FnOnce(&[u8], Durability) -> Result<u64, Failure>,
+    ) -> Result<u64, Failure> {
+        // If `commit` panics, those who wait hear of a failure.
+        let mut settle = Settle { batch, result: Err(Failure::Poisoned) };
+        let turn = self.turn.lock();
+        let (bytes, durability) = {
+            let mut gathering = self.gathering.lock();
+            gathering.batch = Arc::default();
+            (mem::take(&mut gathering.bytes), mem::take(&mut gathering.durability))
+        };
+        settle.result = commit(&bytes, durability);
+        drop(turn);
+        settle.result.clone()
     }
 }
 
-struct Handover<'a> {
-    queue: &'a Queue,
+/// Tells all of a batch how it ended.
+struct Settle<'a> {
     batch: &'a Batch,
     result: Result<u64, Failure>,
 }
 
-impl Drop for Handover<'_> {
+impl Drop for Settle<'_> {
     fn drop(&mut self) {
-        let mut gathering = self.queue.0.lock();
-        if gathering.bytes.is_empty() {
-            gathering.is_led = false;
-        } else {
-            *gathering.batch.state.lock() = State::Lead;
-            gathering.batch.changed.notify_one();
-        }
-        drop(gathering);
-        *self.batch.state.lock() = State::Done(self.result.clone());
-        self.batch.changed.notify_all();
+        // Nobody else settles it.
+        let _ = self.batch.result.set(self.result.clone());
     }
 }
 
@@ -204,9 +167,8 @@ mod tests {
                 scope.spawn(move || {
                     for number in 0..50 {
                         let line = format!("{thread}:{number}\n");
-                        let ticket = queue.join(line.as_bytes(), Durability::SyncData);
-                        let start = ticket.batch.wait(queue, commit).unwrap() + ticket.offset;
-                        let start = start as usize;
+                        let start =
+                            queue.submit(line.as_bytes(), Durability::SyncData, commit).unwrap() as usize;
                         assert_eq!(&disk.lock()[start..start + line.len()], line.as_bytes());
                     }
                 });
@@ -220,10 +182,30 @@ mod tests {
     #[test]
     fn a_failure_reaches_all_of_the_batch_and_not_the_next() {
         let queue = Queue::default();
-        let failing = queue.join(b"a\n", Durability::SyncData);
-        let failed = failing.batch.wait(&queue, |_, _| Err(Failure::Replaced));
+        let failed = queue.submit(b"a\n", Durability::SyncData, |_, _| Err(Failure::Replaced));
         assert!(matches!(failed, Err(Failure::Replaced)));
-        let good = queue.join(b"b\n", Durability::SyncData);
-        assert_eq!(good.batch.wait(&queue, |bytes, _| Ok(bytes.len() as u64)).unwrap(), 3);
+        let good = queue.submit(b"b\n", Durability::SyncData, |bytes, _| Ok(bytes.len() as u64));
+        assert_eq!(good.unwrap(), 3);
+    }
+
+    #[test]
+    fn a_panic_in_a_commit_reaches_those_who_wait_as_a_failure() {
+        let queue = Queue::default();
+        let turn = queue.turn.lock();
+        thread::scope(|scope| {
+            let leader =
+                scope.spawn(|| queue.submit(b"a\n", Durability::SyncData, |_, _| panic!("on purpose")));
+            while queue.gathering.lock().bytes.is_empty() {
+                thread::yield_now();
+            }
+            let follower = scope.spawn(|| queue.submit(b"b\n", Durability::SyncData, |_, _| Ok(0)));
+            while queue.gathering.lock().bytes.len() < 5 {
+                thread::yield_now();
+            }
+            drop(turn);
+            assert!(leader.join().is_err());
+            assert!(matches!(follower.join().unwrap(), Err(Failure::Poisoned)));
+        });
+        assert!(queue.submit(b"c\n", Durability::SyncData, |_, _| Ok(0)).is_ok());
     }
 }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cursor::Identity;
 use crate::error::{Error, Result};
 
 /// First and longest pause between two tries.
@@ -140,17 +141,9 @@ pub(crate) fn release(gate: &Gate, log: &File) -> io::Result<()> {
     gate.file(log).unlock()
 }
 
-/// Whether `path` leads to the file that `opened` describes.
-#[cfg(unix)]
-pub(crate) fn leads_to(path: &Path, opened: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(path).is_ok_and(|found| found.dev() == opened.dev() && found.ino() == opened.ino())
-}
-
-/// An open file can't be renamed over on Windows, so its name still leads to it, if anywhere.
-#[cfg(not(unix))]
-pub(crate) fn leads_to(path: &Path, _opened: &Metadata) -> bool {
-    path.exists()
+/// What `path` leads to, if that is the file of this identity. On Windows an open file can't be renamed over.
+pub(crate) fn found_at(path: &Path, identity: Identity) -> Option<Metadata> {
+    fs::metadata(path).ok().filter(|found| Identity::of(found) == identity)
 }
 
 /// The note beside a log, for as long as a writer keeps the lock.
@@ -229,7 +222,7 @@ fn read_note(log: &Path) -> Option<(NoteText, Option<SystemTime>)> {
 /// `1: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF`.
 #[cfg(target_os = "linux")]
 fn pid_in_kernel(log: &Metadata) -> Option<u32> {
-    let inode = crate::cursor::Identity::of(log).inode().to_string();
+    let inode = Identity::of(log).inode().to_string();
     fs::read_to_string("/proc/locks").ok()?.lines().find_map(|line| {
         let mut words = line.split_ascii_whitespace().skip(1);
         // A waiting lock has "->" here.

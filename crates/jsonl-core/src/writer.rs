@@ -11,7 +11,7 @@
 
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,10 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::checksum::{self, Seal};
+use crate::cursor::Identity;
 use crate::durability::{Durability, sync_folder_of};
 use crate::error::{Error, Result};
-use crate::group::{Failure, Queue, Ticket};
+use crate::group::{Failure, Queue};
 use crate::lock::{self, Gate, Note};
 use crate::reader::refuse_others;
 use crate::replace::{self, Replacement};
@@ -37,12 +38,17 @@ const WRITE_MAX: usize = 0x7FFF_F000;
 /// A name that is made and removed faster than it can be opened is given up after so many tries.
 const OPEN_TRIES: usize = 100;
 
+/// A handle that holds the lock looks so seldom, between syncs, whether the path still leads to its file:
+/// looking costs as much as writing a small record. Only a program that respects no lock can change that.
+const LOOK_EVERY: u32 = 64;
+
 /// For how long a writer keeps the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Locking {
     /// From opening to closing: nobody else writes. The fastest, and what a store with state in memory needs.
-    /// The default.
+    /// Should a program that respects no lock replace the file all the same, that is noticed at the next sync or
+    /// close, or after 64 buffered appends. The default.
     #[default]
     Held,
     /// For each append: many processes share the log, and each finds it again if one of them replaces it.
@@ -157,14 +163,7 @@ impl WriteOptions {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Writer> {
         let path = resolve(path.as_ref())?;
         let gate = Gate::open(&path)?;
-        let mut disk = Disk {
-            file: Arc::new(self.open_file(&path)?),
-            gate,
-            known_end: None,
-            is_poisoned: false,
-            name_is_synced: false,
-            note: None,
-        };
+        let mut disk = Disk::new(self.open_file(&path)?, gate, &path)?;
         if self.locking == Locking::Held {
             disk.lock(&path, self)?;
             disk.note = Note::leave(&path, self.program.as_deref());
@@ -264,11 +263,14 @@ pub struct Writer {
 #[derive(Debug)]
 struct Disk {
     file: Arc<File>,
+    identity: Identity,
     gate: Gate,
     /// The file ends here, with a newline, unless somebody else has written.
     known_end: Option<u64>,
     is_poisoned: bool,
     name_is_synced: bool,
+    /// Buffered appends since it was looked whether the path still leads to the file.
+    unlooked: u32,
     note: Option<Note>,
 }
 
@@ -306,8 +308,7 @@ impl Writer {
     ///
     /// As [`append`](Self::append).
     pub fn append_with<T: Serialize + ?Sized>(&self, record: &T, durability: Durability) -> Result<Appended> {
-        let mut written = self.submit(durability, |bytes| self.encode(record, bytes))?;
-        written.pop().ok_or_else(|| Error::Poisoned { path: self.path.clone() })
+        self.submit_one(durability, |bytes| self.encode(record, bytes))
     }
 
     /// Appends records with one write and one sync, next to each other. A crash can leave the first few of
@@ -317,9 +318,7 @@ impl Writer {
     ///
     /// As [`append`](Self::append). A record that can't be written leaves all of them unwritten.
     pub fn append_all<T: Serialize>(&self, records: impl IntoIterator<Item = T>) -> Result<Vec<Appended>> {
-        self.submit(self.options.durability, |bytes| {
-            records.into_iter().try_for_each(|record| self.encode(&record, bytes))
-        })
+        self.submit_all(records, |record, bytes| self.encode(&record, bytes))
     }
 
     /// Appends a line as it is, byte for byte, if it is one JSON value without a newline. In a sealed log it gets a
@@ -329,8 +328,7 @@ impl Writer {
     ///
     /// [`Error::NotJson`] where it isn't; else as [`append`](Self::append).
     pub fn append_raw(&self, line: &[u8]) -> Result<Appended> {
-        let mut written = self.append_raw_all([line])?;
-        written.pop().ok_or_else(|| Error::Poisoned { path: self.path.clone() })
+        self.submit_one(self.options.durability, |bytes| self.encode_raw(line, bytes))
     }
 
     /// [`append_raw`](Self::append_raw) for many lines, with one write and one sync.
@@ -339,9 +337,7 @@ impl Writer {
     ///
     /// As [`append_raw`](Self::append_raw). A line that can't be written leaves all of them unwritten.
     pub fn append_raw_all<'a>(&self, lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Appended>> {
-        self.submit(self.options.durability, |bytes| {
-            lines.into_iter().try_for_each(|line| self.encode_raw(line, bytes))
-        })
+        self.submit_all(lines, |line, bytes| self.encode_raw(line, bytes))
     }
 
     /// Carries everything that was appended so far to the device, whatever durability it was appended with.
@@ -416,8 +412,7 @@ impl Writer {
             lock::acquire(&disk.gate, new.file(), &self.path, Duration::ZERO)?;
         }
         write(&mut Rewrite { writer: self, new: &mut new, line: Vec::new() })?;
-        disk.file = Arc::new(new.commit()?);
-        disk.known_end = None;
+        disk.move_to(new.commit()?, &self.path)?;
         disk.name_is_synced = true;
         Ok(())
     }
@@ -428,58 +423,72 @@ impl Writer {
         if disk.is_poisoned {
             return Err(Error::Poisoned { path: self.path.clone() });
         }
-        let metadata = disk.file.metadata().map_err(Error::io("look at", &self.path))?;
-        if self.options.locking == Locking::Held && !lock::leads_to(&self.path, &metadata) {
+        if self.options.locking == Locking::Held && lock::found_at(&self.path, disk.identity).is_none() {
             return Err(Error::Replaced { path: self.path.clone() });
         }
         Ok(())
     }
 
-    fn submit(
+    fn submit_one(
         &self,
         durability: Durability,
-        encode: impl FnOnce(&mut Lines<'_>) -> Result<()>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<u64>,
+    ) -> Result<Appended> {
+        let mut len = 0;
+        let offset = self.submit(durability, |bytes| {
+            len = encode(bytes)?;
+            Ok(())
+        })?;
+        Ok(Appended { offset, len })
+    }
+
+    fn submit_all<T>(
+        &self,
+        records: impl IntoIterator<Item = T>,
+        encode: impl Fn(T, &mut Vec<u8>) -> Result<u64>,
     ) -> Result<Vec<Appended>> {
+        let mut lens = Vec::new();
+        let mut next = self.submit(self.options.durability, |bytes| {
+            records.into_iter().try_for_each(|record| {
+                lens.push(encode(record, bytes)?);
+                Ok(())
+            })
+        })?;
+        let place = |len| {
+            let offset = next;
+            next += len;
+            Appended { offset, len }
+        };
+        Ok(lens.into_iter().map(place).collect())
+    }
+
+    /// Makes lines and sends them on their way; returns where the first of them stands.
+    fn submit(&self, durability: Durability, encode: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<u64> {
         // Its first byte is a newline, which is written only where the file's last byte is none.
         let mut bytes = SCRATCH.take();
         bytes.clear();
         bytes.push(b'\n');
-        let mut lens = Vec::new();
-        let encoded = encode(&mut Lines { bytes: &mut bytes, lens: &mut lens });
-        let offset = encoded.and_then(|()| {
-            if bytes.len() > WRITE_MAX {
-                return Err(Error::TooLong { path: self.path.clone(), len: bytes.len(), max: WRITE_MAX });
+        let offset = encode(&mut bytes).and_then(|()| match durability {
+            _ if bytes.len() == 1 => Ok(0),
+            _ if bytes.len() > WRITE_MAX => {
+                Err(Error::TooLong { path: self.path.clone(), len: bytes.len(), max: WRITE_MAX })
             }
-            match durability {
-                _ if lens.is_empty() => Ok(0),
-                Durability::Buffer => self.write(&bytes, false).map(|(offset, _)| offset),
-                _ => self.submit_synced(&bytes[1..], durability),
-            }
+            Durability::Buffer => self.write(&bytes, false).map(|(offset, _)| offset),
+            _ => self.submit_synced(&bytes[1..], durability),
         });
         if bytes.capacity() <= SCRATCH_MAX {
             SCRATCH.set(bytes);
         }
-        let mut next = offset?;
-        Ok(lens
-            .into_iter()
-            .map(|len| {
-                let offset = next;
-                next += len;
-                Appended { offset, len }
-            })
-            .collect())
+        offset
     }
 
-    /// Joins a batch, and carries it to the device if nobody else does.
     fn submit_synced(&self, lines: &[u8], durability: Durability) -> Result<u64> {
-        let ticket = self.queue.join(lines, durability);
-        let Ticket { offset, batch } = ticket;
-        let start = batch.wait(&self.queue, |bytes, durability| {
+        let commit = |bytes: &[u8], durability| {
             let (start, file) = self.write(bytes, true).map_err(Failure::of)?;
             self.sync_file(&file, durability)?;
             Ok(start)
-        });
-        start.map(|start| start + offset).map_err(|failure| failure.into_error(&self.path))
+        };
+        self.queue.submit(lines, durability, commit).map_err(|failure| failure.into_error(&self.path))
     }
 
     /// One write. `bytes` begins with the newline that is written only where the file needs it. Returns the
@@ -490,15 +499,19 @@ impl Writer {
             return Err(Error::Poisoned { path: self.path.clone() });
         }
         if self.options.locking == Locking::Held {
-            let metadata = disk.file.metadata().map_err(Error::io("look at", &self.path))?;
-            if has_no_name(&metadata) || look_at_path && !lock::leads_to(&self.path, &metadata) {
-                disk.is_poisoned = true;
-                return Err(Error::Replaced { path: self.path.clone() });
+            disk.unlooked += 1;
+            if look_at_path || disk.unlooked == LOOK_EVERY {
+                disk.unlooked = 0;
+                if lock::found_at(&self.path, disk.identity).is_none() {
+                    disk.is_poisoned = true;
+                    return Err(Error::Replaced { path: self.path.clone() });
+                }
             }
-            return disk.write(bytes, metadata.len(), &self.path);
+            let len = (&*disk.file).seek(SeekFrom::End(0)).map_err(Error::io("look at", &self.path))?;
+            return disk.write(bytes, len, &self.path);
         }
-        let metadata = disk.lock(&self.path, &self.options)?;
-        let written = disk.write(bytes, metadata.len(), &self.path);
+        let len = disk.lock(&self.path, &self.options)?;
+        let written = disk.write(bytes, len, &self.path);
         if let Err(source) = lock::release(&disk.gate, &disk.file) {
             disk.is_poisoned = true;
             return Err(Error::io("unlock", &self.path)(source));
@@ -523,8 +536,8 @@ impl Writer {
         synced
     }
 
-    fn encode<T: Serialize + ?Sized>(&self, record: &T, lines: &mut Lines<'_>) -> Result<()> {
-        let bytes = &mut *lines.bytes;
+    /// Appends a record's line to `bytes`; returns its length.
+    fn encode<T: Serialize + ?Sized>(&self, record: &T, bytes: &mut Vec<u8>) -> Result<u64> {
         let start = bytes.len();
         if let Err(source) = serde_json::to_writer(&mut *bytes, record) {
             return Err(Error::Encode { path: self.path.clone(), source });
@@ -543,10 +556,10 @@ impl Writer {
         if self.options.checksum || checksum::check(line) != Seal::Absent {
             self.seal(bytes, start)?;
         }
-        self.finish(lines, start)
+        self.finish(bytes, start)
     }
 
-    fn encode_raw(&self, line: &[u8], lines: &mut Lines<'_>) -> Result<()> {
+    fn encode_raw(&self, line: &[u8], bytes: &mut Vec<u8>) -> Result<u64> {
         let not_json = |kind, at| Err(Error::NotJson { path: self.path.clone(), kind, at });
         if let Some(at) = memchr::memchr(b'\n', line) {
             return not_json(DamageKind::Malformed, at);
@@ -558,14 +571,14 @@ impl Writer {
             Verdict::Damaged { kind: DamageKind::TooLong, .. } => return self.too_long(line.len()),
             Verdict::Damaged { kind, at } => return not_json(kind, at),
         };
-        let start = lines.bytes.len();
+        let start = bytes.len();
         if self.options.checksum && !sealed {
-            lines.bytes.extend_from_slice(line.trim_ascii());
-            self.seal(lines.bytes, start)?;
+            bytes.extend_from_slice(line.trim_ascii());
+            self.seal(bytes, start)?;
         } else {
-            lines.bytes.extend_from_slice(line);
+            bytes.extend_from_slice(line);
         }
-        self.finish(lines, start)
+        self.finish(bytes, start)
     }
 
     fn seal(&self, bytes: &mut Vec<u8>, start: usize) -> Result<()> {
@@ -576,14 +589,13 @@ impl Writer {
         }
     }
 
-    fn finish(&self, lines: &mut Lines<'_>, start: usize) -> Result<()> {
-        let len = lines.bytes.len() - start;
+    fn finish(&self, bytes: &mut Vec<u8>, start: usize) -> Result<u64> {
+        let len = bytes.len() - start;
         if len > self.options.max_line_len {
             return self.too_long(len);
         }
-        lines.bytes.push(b'\n');
-        lines.lens.push(len as u64 + 1);
-        Ok(())
+        bytes.push(b'\n');
+        Ok(len as u64 + 1)
     }
 
     fn too_long<R>(&self, len: usize) -> Result<R> {
@@ -591,25 +603,42 @@ impl Writer {
     }
 }
 
-/// Lines that are being made for one write.
-struct Lines<'a> {
-    bytes: &'a mut Vec<u8>,
-    lens: &'a mut Vec<u64>,
-}
-
 impl Disk {
-    /// Takes the lock of the file that `path` leads to, opening it again if it is another one by now.
-    fn lock(&mut self, path: &Path, options: &WriteOptions) -> Result<fs::Metadata> {
+    fn new(file: File, gate: Gate, path: &Path) -> Result<Self> {
+        let identity = Identity::of(&file.metadata().map_err(Error::io("look at", path))?);
+        let file = Arc::new(file);
+        let (is_poisoned, name_is_synced) = (false, false);
+        Ok(Self {
+            file,
+            identity,
+            gate,
+            known_end: None,
+            is_poisoned,
+            name_is_synced,
+            unlooked: 0,
+            note: None,
+        })
+    }
+
+    /// Goes on with another file.
+    fn move_to(&mut self, file: File, path: &Path) -> Result<()> {
+        self.identity = Identity::of(&file.metadata().map_err(Error::io("look at", path))?);
+        self.file = Arc::new(file);
+        self.known_end = None;
+        self.name_is_synced = false;
+        Ok(())
+    }
+
+    /// Takes the lock of the file that `path` leads to, opening it again if it is another one by now. Returns
+    /// its length.
+    fn lock(&mut self, path: &Path, options: &WriteOptions) -> Result<u64> {
         loop {
             lock::acquire(&self.gate, &self.file, path, options.wait)?;
-            let metadata = self.file.metadata().map_err(Error::io("look at", path))?;
-            if lock::leads_to(path, &metadata) {
-                return Ok(metadata);
+            if let Some(metadata) = lock::found_at(path, self.identity) {
+                return Ok(metadata.len());
             }
             lock::release(&self.gate, &self.file).map_err(Error::io("unlock", path))?;
-            self.file = Arc::new(options.open_file(path)?);
-            self.known_end = None;
-            self.name_is_synced = false;
+            self.move_to(options.open_file(path)?, path)?;
         }
     }
 
@@ -651,17 +680,6 @@ impl Disk {
     }
 }
 
-/// A file that was removed or renamed over takes bytes that nobody will ever read.
-#[cfg(unix)]
-fn has_no_name(metadata: &fs::Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(metadata) == 0
-}
-
-#[cfg(not(unix))]
-fn has_no_name(_metadata: &fs::Metadata) -> bool {
-    false
-}
-
 /// Takes the lines of a log that is being replaced.
 #[derive(Debug)]
 pub struct Rewrite<'a> {
@@ -677,7 +695,7 @@ impl Rewrite<'_> {
     ///
     /// As [`Writer::append`].
     pub fn record<T: Serialize + ?Sized>(&mut self, record: &T) -> Result<()> {
-        self.take(|writer, lines| writer.encode(record, lines))
+        self.take(|writer, bytes| writer.encode(record, bytes))
     }
 
     /// Writes a line as it is: what a reader gave as raw bytes.
@@ -686,12 +704,12 @@ impl Rewrite<'_> {
     ///
     /// As [`Writer::append_raw`].
     pub fn raw(&mut self, line: &[u8]) -> Result<()> {
-        self.take(|writer, lines| writer.encode_raw(line, lines))
+        self.take(|writer, bytes| writer.encode_raw(line, bytes))
     }
 
-    fn take(&mut self, encode: impl FnOnce(&Writer, &mut Lines<'_>) -> Result<()>) -> Result<()> {
+    fn take(&mut self, encode: impl FnOnce(&Writer, &mut Vec<u8>) -> Result<u64>) -> Result<()> {
         self.line.clear();
-        encode(self.writer, &mut Lines { bytes: &mut self.line, lens: &mut Vec::new() })?;
+        encode(self.writer, &mut self.line)?;
         self.new.out.write_all(&self.line).map_err(Error::io("write anew", &self.writer.path))
     }
 }
