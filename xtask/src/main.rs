@@ -1,1 +1,76 @@
-fn main() {}
+//! Runs what has to be run on this workspace. `cargo xtask` lists the tasks.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod fuzz;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  ci                    everything that CI runs: format, lints, docs, tests, harnesses
+  bench [--quick] …     throughput and latency beside the naive way; --help lists the options
+  crash [--rounds N]    kill -9 among several writers, N rounds for each record size, with the figures
+  fuzz [TARGET] [--seconds N]
+                        fuzz targets, all or one; needs nightly and cargo-fuzz, and says so
+  tidy                  house rules that a program can check";
+
+/// What a task comes to; an error has been said already.
+type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let rest = args.get(1..).unwrap_or_default();
+    let outcome = match args.first().map(String::as_str) {
+        Some("ci") => run(Command::new("bash").arg(".ci/run")),
+        Some("bench") => {
+            run(cargo(&["run", "--release", "--quiet", "-p", "annals-benches", "--"]).args(rest))
+        }
+        Some("crash") => crash(rest),
+        Some("fuzz") => fuzz::run(rest),
+        Some("tidy") => tidy::run(),
+        _ => Err(String::from(USAGE)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn crash(args: &[String]) -> Outcome {
+    let rounds = match args {
+        [] => "200",
+        [flag, rounds] if flag == "--rounds" => rounds,
+        _ => return Err(String::from(USAGE)),
+    };
+    let mut test =
+        cargo(&["test", "--release", "--quiet", "-p", "jsonl-core", "--test", "crash", "--", "kill"]);
+    run(test.env("ANNALS_CRASH_ROUNDS", rounds))
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    command
+}
+
+fn run(command: &mut Command) -> Outcome {
+    command.current_dir(root());
+    let shown = format!("{command:?}");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{shown}: {status}")),
+        Err(error) => Err(format!("{shown}: {error}")),
+    }
+}

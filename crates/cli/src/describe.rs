@@ -81,6 +81,7 @@ impl Described {
         let role = word(message, "role")
             .or_else(|| wrapped.and_then(|message| word(message, "type")))
             .or_else(|| ["role", "type", "kind", "op"].iter().find_map(|name| word(record, name)))
+            .or_else(|| only_member(record))
             .unwrap_or_else(|| String::from("record"));
         let mut parts = Vec::new();
         content_of(message, &mut parts);
@@ -92,6 +93,12 @@ impl Described {
         }
         Self { role, parts }
     }
+}
+
+/// A header that is nothing but `{"meta":{…}}` is called by that.
+fn only_member(record: &Value) -> Option<String> {
+    let members = record.as_object()?;
+    members.keys().next().filter(|_| members.len() == 1).cloned()
 }
 
 fn content_of(message: &Value, parts: &mut Vec<Part>) {
@@ -250,7 +257,8 @@ mod tests {
             &[call("sh", "{}")],
         );
         check(json!({"type": "summary", "summary": "pool leak"}), "summary", &[text("pool leak")]);
-        check(json!({"a": 1}), "record", &[Part::Json("{\"a\":1}".into())]);
+        check(json!({"a": 1, "b": 2}), "record", &[Part::Json("{\"a\":1,\"b\":2}".into())]);
+        check(json!({"meta": {"v": 1}}), "meta", &[Part::Json("{\"meta\":{\"v\":1}}".into())]);
         check(json!(5), "record", &[Part::Json("5".into())]);
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::Timestamp;
-use jsonl_core::{DamageKind, Log, ReadOptions, Report};
+use jsonl_core::{DamageKind, Line, Log, ReadOptions, Report, Verdict};
 use serde::Serialize;
 
 use crate::args::Ls;
@@ -112,17 +112,19 @@ fn damage(report: &Report, out: &Out) -> String {
 }
 
 fn first_time(log: &Log) -> Result<Option<Timestamp>, Failure> {
-    for line in log.lines().take(TIME_TRIES) {
-        if let Some(time) = describe::time(&line?.bytes) {
-            return Ok(Some(time));
-        }
-    }
-    Ok(None)
+    time_among(log.lines())
 }
 
 fn last_time(log: &Log) -> Result<Option<Timestamp>, Failure> {
-    for line in log.lines().rev().take(TIME_TRIES) {
-        if let Some(time) = describe::time(&line?.bytes) {
+    time_among(log.lines().rev())
+}
+
+/// The first time among the first few records.
+fn time_among(lines: impl Iterator<Item = jsonl_core::Result<Line>>) -> Result<Option<Timestamp>, Failure> {
+    for line in lines.take(TIME_TRIES) {
+        let line = line?;
+        // A torn line may have a time, but it is no record.
+        if let (Verdict::Record { .. }, Some(time)) = (line.verdict(), describe::time(&line.bytes)) {
             return Ok(Some(time));
         }
     }

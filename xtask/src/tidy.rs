@@ -1,0 +1,100 @@
+//! House rules that a program can check.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Outcome, root};
+
+/// Files longer than this are hard to hold in the head, and are to be split along their ideas.
+const LINES_MAX: usize = 900;
+
+/// The only modules that may use `unsafe`.
+const UNSAFE: [&str; 2] = ["crates/jsonl-core/src/map.rs", "crates/jsonl-core/src/scan/vector.rs"];
+
+/// The commands that README.md shows with their output, as arguments of `annals`.
+const SHOWN: [&[&str]; 3] =
+    [&["ls", "examples"], &["verify", "examples"], &["search", "ferry route K7", "examples"]];
+
+pub(crate) fn run() -> Outcome {
+    let mut findings = Vec::new();
+    for path in tracked()? {
+        let Ok(text) = fs::read_to_string(root().join(&path)) else { continue };
+        check_file(&path, &text, &mut findings);
+    }
+    check_readme(&mut findings)?;
+    match findings.len() {
+        0 => Ok(()),
+        count => Err(format!("{}\n{count} findings", findings.join("\n"))),
+    }
+}
+
+fn tracked() -> Result<Vec<PathBuf>, String> {
+    let list = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
+    let list = list.map_err(|error| format!("git ls-files: {error}"))?;
+    let text = String::from_utf8_lossy(&list.stdout);
+    Ok(text.split_terminator('\0').map(PathBuf::from).collect())
+}
+
+fn check_file(path: &Path, text: &str, findings: &mut Vec<String>) {
+    let name = path.to_string_lossy().replace('\\', "/");
+    let is_ours = ["rs", "md", "toml"]
+        .iter()
+        .any(|extension| path.extension().is_some_and(|found| found == *extension));
+    // This file names what it looks for.
+    if !is_ours || name == "xtask/src/tidy.rs" {
+        return;
+    }
+    let mut find = |line: usize, what: &str| findings.push(format!("{name}:{line}: {what}"));
+    for (number, line) in (1..).zip(text.lines()) {
+        for word in ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "#[ignore", "assert!(true"] {
+            if line.contains(word) {
+                find(number, &format!("{word}: do it, or leave it out"));
+            }
+        }
+        for place in ["/home/", "/root/", "/Users/"] {
+            let is_example = line.contains("/home/u") || line.contains("example");
+            if line.contains(place) && !is_example {
+                find(number, "a path of one machine");
+            }
+        }
+        if line.trim_end() != line {
+            find(number, "white space at the end");
+        }
+    }
+    if !name.ends_with(".rs") {
+        return;
+    }
+    if !text.starts_with("//! ") {
+        find(1, "the first line says what the file is for: `//! …`");
+    }
+    let lines = text.lines().count();
+    if lines > LINES_MAX {
+        find(lines, "too long; split it along its ideas");
+    }
+    let uses_unsafe = text.lines().any(|line| {
+        let code = line.split("//").next().unwrap_or_default();
+        code.contains("unsafe {") || code.contains("unsafe fn") || code.contains("unsafe impl")
+    });
+    if uses_unsafe && !UNSAFE.contains(&name.as_str()) {
+        find(1, "unsafe outside the modules that may use it");
+    }
+}
+
+/// The output that the README shows is the output.
+fn check_readme(findings: &mut Vec<String>) -> Outcome {
+    let readme =
+        fs::read_to_string(root().join("README.md")).map_err(|error| format!("README.md: {error}"))?;
+    for args in SHOWN {
+        let run = crate::cargo(&["run", "--quiet", "--bin", "annals", "--"])
+            .args(args)
+            .current_dir(root())
+            .output();
+        let output = run.map_err(|error| format!("annals: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if text.trim().is_empty() || !readme.contains(text.trim_end()) {
+            findings.push(format!("README.md: `annals {}` prints something else:\n{text}", args.join(" ")));
+        }
+    }
+    Ok(())
+}
