@@ -42,7 +42,7 @@ fn written(path: &Path, seals: u64) -> u64 {
 }
 
 /// `write` of the same bytes, serialised into one buffer that is used again.
-fn bare(path: &Path, turns: &[Turn], count: usize, sync: bool) -> u64 {
+fn bare(path: &Path, turns: &[Turn], count: usize, sync: Option<Durability>) -> u64 {
     let mut file: File = OpenOptions::new().create(true).append(true).open(path).unwrap();
     let mut line = Vec::new();
     for n in 0..count {
@@ -50,8 +50,10 @@ fn bare(path: &Path, turns: &[Turn], count: usize, sync: bool) -> u64 {
         serde_json::to_writer(&mut line, &turns[n % turns.len()]).unwrap();
         line.push(b'\n');
         file.write_all(&line).unwrap();
-        if sync {
-            file.sync_data().unwrap();
+        match sync {
+            None => {}
+            Some(Durability::SyncAll) => file.sync_all().unwrap(),
+            Some(_) => file.sync_data().unwrap(),
         }
     }
     written(path, 0)
@@ -76,34 +78,44 @@ fn append_buffered(folder: &Path, name: &str, turns: &[Turn], count: usize, tabl
                 log.close().unwrap();
                 written(&path, if sealed { count as u64 } else { 0 })
             }),
-            side("bare write", || bare(&fresh(folder), turns, count, false)),
+            side("bare write", || bare(&fresh(folder), turns, count, None)),
             Target::TimeAtMost(target),
         );
     }
 }
 
 fn append_synced(folder: &Path, name: &str, turns: &[Turn], count: usize, table: &mut Table) {
-    table.compare(
-        &format!("append SyncData, 1 thread, {name}"),
-        Work::Records(count as u64),
-        side("ours", || threads_append(folder, turns, count, 1)),
-        side("write + fdatasync each", || bare(&fresh(folder), turns, count, true)),
-        Target::TimeAtMost(1.1),
-    );
+    for durability in [Durability::SyncData, Durability::SyncAll] {
+        table.compare(
+            &format!("append {durability:?}, 1 thread, {name}"),
+            Work::Records(count as u64),
+            side("ours", || threads_append(folder, turns, count, 1, durability)),
+            side("write + sync each", || bare(&fresh(folder), turns, count, Some(durability))),
+            Target::TimeAtMost(1.1),
+        );
+    }
     for (threads, target) in [(2, 1.0), (16, 6.0), (64, 12.0)] {
         table.compare(
             &format!("append SyncData, {threads} threads, {name}"),
             Work::Records(count as u64),
-            side("ours", || threads_append(folder, turns, count, threads)),
-            side("one thread, one at a time", || bare(&fresh(folder), turns, count, true)),
+            side("ours", || threads_append(folder, turns, count, threads, Durability::SyncData)),
+            side("one thread, one at a time", || {
+                bare(&fresh(folder), turns, count, Some(Durability::SyncData))
+            }),
             Target::AtLeast(target),
         );
     }
 }
 
-fn threads_append(folder: &Path, turns: &[Turn], count: usize, threads: usize) -> u64 {
+fn threads_append(
+    folder: &Path,
+    turns: &[Turn],
+    count: usize,
+    threads: usize,
+    durability: Durability,
+) -> u64 {
     let path = fresh(folder);
-    let log = writer(&path, Durability::SyncData, Locking::Held, false);
+    let log = writer(&path, durability, Locking::Held, false);
     thread::scope(|scope| {
         for thread in 0..threads {
             let log = &log;

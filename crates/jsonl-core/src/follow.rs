@@ -37,6 +37,9 @@ const WITNESS_LEN: u64 = 64;
 /// What is kept of a line that is too long.
 const HEAD_LEN: usize = 80;
 
+/// A log that is replaced faster than it can be opened is given up after so many tries.
+const OPEN_TRIES: usize = 100;
+
 /// Bytes that are read at a time.
 const STEP_LEN: usize = 256 << 10;
 
@@ -116,6 +119,26 @@ impl Fingerprint {
     }
 }
 
+/// A log that is not there will be there again.
+fn waiting_while_gone(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.io_kind() == Some(io::ErrorKind::NotFound) => Ok(()),
+        other => other,
+    }
+}
+
+/// The same file as a log and as a file to read on from, even if it is being replaced just now.
+fn open_twice(path: &Path, options: &ReadOptions) -> Result<(Log, File)> {
+    for _ in 0..OPEN_TRIES {
+        let log = options.open(path)?;
+        let (file, metadata) = open_regular(path)?;
+        if Identity::of(&metadata) == log.identity {
+            return Ok((log, file));
+        }
+    }
+    Err(Error::Replaced { path: path.to_owned() })
+}
+
 impl Follow {
     /// Begins to follow the log at `path`, which has to be there.
     ///
@@ -125,17 +148,12 @@ impl Follow {
     pub fn new(path: impl AsRef<Path>, from: From) -> Result<Self> {
         let path = path.as_ref();
         let options = ReadOptions::new().threads(1);
-        let log = options.open(path)?;
+        let (log, file) = open_twice(path, &options)?;
         let offset = match from {
             From::Beginning => 0,
             From::End => log.end()?.offset(),
             From::Cursor(cursor) => cursor.start_in(&log)?,
         };
-        let (file, metadata) = open_regular(path)?;
-        if Identity::of(&metadata) != log.identity {
-            // Replaced between two breaths; the next try sees one file.
-            return Err(Error::Replaced { path: path.to_owned() });
-        }
         let mut follow = Self {
             path: path.to_owned(),
             options,
@@ -193,17 +211,16 @@ impl Follow {
             return Ok(());
         }
         match open_regular(&self.path) {
-            Ok((file, metadata)) => {
+            Ok((_, metadata)) => {
                 let is_same = Identity::of(&metadata) == self.identity && self.is_untouched(&metadata)?;
                 if is_same {
                     return Ok(());
                 }
                 // Nobody writes to the old file any more; what was written since it was read comes first.
                 self.read_on()?;
-                self.move_to(file, &metadata)
+                waiting_while_gone(self.move_to_new())
             }
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => waiting_while_gone(Err(error)),
         }
     }
 
@@ -300,10 +317,11 @@ impl Follow {
         Ok(metadata.len() >= self.offset && self.read_witness()? == self.witness)
     }
 
-    fn move_to(&mut self, file: File, metadata: &Metadata) -> Result<()> {
-        let place = self.find_place(&self.options.open(&self.path)?)?;
+    fn move_to_new(&mut self) -> Result<()> {
+        let (log, file) = open_twice(&self.path, &self.options)?;
+        let place = self.find_place(&log)?;
         self.file = file;
-        self.identity = Identity::of(metadata);
+        self.identity = log.identity;
         self.offset = place.unwrap_or(0);
         self.pending.clear();
         self.passed = None;

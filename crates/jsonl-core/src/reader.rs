@@ -177,7 +177,7 @@ impl Log {
 
     /// Every record as a `T` that may borrow from the log's bytes: `&'a str`, `&'a RawValue`, `Cow<'a, str>`.
     ///
-    /// With [`Source::Map`] the bytes are those of the map; otherwise the complete lines are read into memory
+    /// With [`Source::Map`](crate::Source::Map) the bytes are those of the map; otherwise the complete lines are read into memory
     /// once and kept as long as the log. In contrast to [`load`](Self::load), `T` sees a seal as a member
     /// `crc32`, an unpaired surrogate is a mismatch, and an unterminated last record is not returned.
     ///

@@ -20,6 +20,9 @@ pub(crate) const CHUNK_LEN: u64 = 512 << 10;
 /// How much is read at a time to find the end of the line that crosses the end of a range.
 const MORE_LEN: usize = 16 << 10;
 
+/// Large buffers grow by this, small ones double.
+const STEP_LEN: usize = 256 << 10;
+
 /// Buffers above this are given back after use, so that one huge line doesn't cost memory ever after.
 const KEEP_LEN: usize = 4 << 20;
 
@@ -285,7 +288,14 @@ impl Buffer {
     pub(crate) fn fill(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize> {
         let start = self.len;
         if self.space.len() < start + len {
-            self.space.resize((start + len).next_power_of_two(), 0);
+            // Not twice as much: the longest lines are what bounds the memory of a thread.
+            let needed = start + len;
+            let wanted = match needed < STEP_LEN {
+                true => needed.next_power_of_two(),
+                false => needed.next_multiple_of(STEP_LEN),
+            };
+            self.space.reserve_exact(wanted - self.space.len());
+            self.space.resize(wanted, 0);
         }
         while self.len < start + len {
             let done = self.len - start;

@@ -190,11 +190,13 @@ struct Candidates<'a> {
     /// Where the next plain find and the next escape are; `None` where there are no more.
     plain: Option<usize>,
     escape: Option<usize>,
+    ascii_escape: Finder<'static>,
 }
 
 impl<'a> Candidates<'a> {
     fn new(needle: &'a Needle, bytes: &'a [u8]) -> Self {
-        let mut candidates = Self { needle, bytes, at: 0, plain: None, escape: None };
+        let ascii_escape = Finder::new(br"\u00");
+        let mut candidates = Self { needle, bytes, at: 0, plain: None, escape: None, ascii_escape };
         candidates.plain = candidates.next_plain(0);
         candidates.escape = candidates.next_escape(0);
         candidates
@@ -212,21 +214,16 @@ impl<'a> Candidates<'a> {
 
     fn next_escape(&self, mut from: usize) -> Option<usize> {
         let Needle::Literal { sieve, .. } = self.needle else { return None };
+        let Sieve::Part(_) = **sieve else {
+            return memchr::memchr(b'\\', &self.bytes[from..]).map(|at| from + at);
+        };
         loop {
-            let at = from + memchr::memchr(b'\\', &self.bytes[from..])?;
-            let hides = match **sieve {
-                Sieve::Any(_) => true,
-                // `\u0020` to `\u007e`. Control characters and everything beyond ASCII hide nothing of the part.
-                Sieve::Part(_) => {
-                    self.bytes[at + 1..].starts_with(b"u00")
-                        && matches!(self.bytes.get(at + 4), Some(b'2'..=b'7'))
-                }
-            };
-            if hides {
+            let at = from + self.ascii_escape.find(&self.bytes[from..])?;
+            // `\u0020` to `\u007e`. Control characters and everything beyond ASCII hide nothing of the part.
+            if let Some(b'2'..=b'7') = self.bytes.get(at + 4) {
                 return Some(at);
             }
-            // Not into the middle of an escaped backslash.
-            from = (at + 2).min(self.bytes.len());
+            from = at + 4;
         }
     }
 

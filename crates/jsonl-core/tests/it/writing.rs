@@ -321,3 +321,52 @@ fn a_missing_log_is_made_only_when_asked() {
     let folder = place.path.parent().unwrap();
     assert!(matches!(WriteOptions::new().open(folder), Err(Error::NotAFile { .. })));
 }
+
+/// Whoever reads beside hot writers sees whole records, perhaps one in flight at the end, and never damage.
+#[test]
+fn readers_beside_hot_writers_see_no_false_damage() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let place = Place::with("");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                let place = &place;
+                scope.spawn(move || {
+                    let options =
+                        WriteOptions::new().durability(Durability::Buffer).locking(Locking::PerAppend);
+                    let log = options.open(&place.path).unwrap();
+                    // Long enough to be seen half written, and to make the file grow over several chunks.
+                    let text = "x".repeat(6_000);
+                    for n in 0..1_000 {
+                        log.append(&json!({"writer": writer, "n": n, "text": text})).unwrap();
+                    }
+                })
+            })
+            .collect();
+        for reader in 0..2 {
+            let (place, done) = (&place, &done);
+            scope.spawn(move || {
+                let mut seen = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let log = place.log();
+                    let report = match reader {
+                        0 => log.load::<Value>().unwrap().report,
+                        _ => log.verify().unwrap(),
+                    };
+                    check_accounted(&report, log.len() as usize);
+                    assert!(report.is_clean() || report.is_in_flight(), "{report}: {:?}", report.damages);
+                    assert!(report.records >= seen, "a record went away");
+                    seen = report.records;
+                    let tail = log.tail::<Value>(3).unwrap();
+                    assert!(tail.records.len() as u64 == seen.min(3));
+                }
+            });
+        }
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(place.log().verify().unwrap().records, 2_000);
+}
