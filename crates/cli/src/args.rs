@@ -22,8 +22,9 @@ pub(crate) struct Args {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done or yes, 1 no or something found, 2 wrong usage, 3 not found, 4 damaged,
-6 permission denied, 7 busy, 70 internal error. With several files, the highest one counts.";
+Exit codes: 0 done or yes, 1 no or something found, 2 wrong usage, 3 not found,
+4 damaged, 6 permission denied, 7 busy, 70 internal error. With several files,
+the highest one counts.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
@@ -56,8 +57,9 @@ pub(crate) enum Command {
 /// List logs: size, records, first and last time, damage; newest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Folders are searched for .jsonl, .ndjson and .jsonl.archived files; a file that is named is listed whatever
-its name. Examples:
+Folders are searched for .jsonl, .ndjson and .jsonl.archived files; a file that
+is named is listed whatever its name. FIRST and LAST come from the first and
+last records. Examples:
   annals ls ~/.claude/projects
   annals --json ls . | jq 'select(.damaged > 0).path'")]
 pub(crate) struct Ls {
@@ -110,7 +112,7 @@ pub(crate) struct Tail {
 /// How records are shown.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct View {
-    /// Show the lines as they are, byte for byte
+    /// Print records as they are, byte for byte; damaged lines are only named on standard error
     #[arg(long)]
     pub(crate) raw: bool,
 
@@ -122,8 +124,9 @@ pub(crate) struct View {
 /// Find records by what their strings say, however the writer escaped them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-TEXT is matched against the decoded strings of each record, names of members included: é finds \"\\u00e9\" too,
-and a line break is found by -e '\\n'. Exits with 1 where nothing was found. Examples:
+TEXT is matched against the decoded strings of each record, names of members
+included: é finds \"\\u00e9\" too, and a line break is found by -e '\\n'.
+Exits with 1 where nothing was found. Examples:
   annals search 'connection pool' ~/.claude/projects
   annals search -i -e 'time(d)? ?out' session.jsonl")]
 pub(crate) struct Search {
@@ -158,8 +161,9 @@ pub(crate) struct Stats {
 /// Check every byte: JSON, UTF-8, checksums, torn and damaged lines
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exits with 0 when all is well, with 1 when the only thing is an unfinished last line (somebody may be writing
-it), and with 4 when something is damaged. Example:
+Exits with 0 when all is well, with 1 when the only thing is an unfinished last
+line (somebody may be writing it), and with 4 when something is damaged.
+Example:
   annals verify ~/.codex/sessions")]
 pub(crate) struct Verify {
     /// Files and folders
@@ -184,8 +188,9 @@ pub(crate) enum LogCommand {
 /// Append records from standard input, one per line, as they are
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each line has to be one JSON value. Prints nothing, or with --json the offset of each record when it is as
-durable as asked for. A file that is not there is made, for its owner only. Example:
+Each line has to be one JSON value. Prints nothing, or with --json the offset of
+each record when it is as durable as asked for. A file that is not there is
+made, for its owner only. Example:
   echo '{\"role\":\"user\",\"content\":\"hi\"}' | annals log append --checksum session.jsonl")]
 pub(crate) struct Append {
     /// The file
@@ -201,7 +206,7 @@ pub(crate) struct Append {
     pub(crate) checksum: bool,
 
     /// How many seconds to wait for another writer
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, allow_negative_numbers = true)]
     pub(crate) wait: f64,
 }
 
@@ -215,8 +220,10 @@ pub(crate) enum Level {
 /// Take out of a log what is not a record, and keep it in a file beside it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Records stay as they are. What is taken out is in FILE.removed-1 (or -2, …) before the log is replaced, all
-at once. Nothing is done while somebody writes. Example:
+Records stay as they are. What is taken out is in FILE.removed-1 (or -2, …)
+before the log is replaced, all at once. Nothing is done while annals, or a
+program that uses the same lock, writes; stop any other program first: it would
+go on writing into the file that was replaced. Example:
   annals log repair --dry-run session.jsonl")]
 pub(crate) struct Repair {
     /// The file
@@ -230,7 +237,11 @@ pub(crate) struct Repair {
     #[arg(long)]
     pub(crate) salvage: bool,
 
+    /// Also if the last line is unfinished and only seconds old
+    #[arg(long)]
+    pub(crate) force: bool,
+
     /// How many seconds to wait for another writer
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, allow_negative_numbers = true)]
     pub(crate) wait: f64,
 }

@@ -2,10 +2,11 @@
 //!
 //! Agents agree on little, but nearly all of them have a `role` or a `type`, a time under one of a few names,
 //! and text as a string or as a list of parts, at the top or one level down.
+//!
+//! Works on the text itself: what is shown is what is written, with its numbers, its order and its doubles.
 
 use jiff::Timestamp;
 use jsonl_core::scan::{self, unescape};
-use serde_json::Value;
 
 /// Members that hold a record's time, in the order in which they are believed.
 const TIMES: [&[u8]; 8] =
@@ -72,16 +73,18 @@ pub(crate) enum Part {
 }
 
 impl Described {
-    pub(crate) fn of(record: &Value) -> Self {
+    /// `record` is the text of a record.
+    pub(crate) fn of(record: &[u8]) -> Self {
+        let record = Json(record.trim_ascii());
         // The message may be wrapped: Claude Code and pi have `message`, Codex `payload`.
         let wrapped =
             ["message", "payload"].iter().filter_map(|name| record.get(name)).find(|inner| inner.is_object());
         let message = wrapped.unwrap_or(record);
-        let word = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
+        let word = |json: Json<'_>, name: &str| json.get(name)?.string();
         let role = word(message, "role")
             .or_else(|| wrapped.and_then(|message| word(message, "type")))
             .or_else(|| ["role", "type", "kind", "op"].iter().find_map(|name| word(record, name)))
-            .or_else(|| only_member(record))
+            .or_else(|| record.only_member())
             .unwrap_or_else(|| String::from("record"));
         let mut parts = Vec::new();
         content_of(message, &mut parts);
@@ -89,34 +92,70 @@ impl Described {
             content_of(record, &mut parts);
         }
         if parts.is_empty() {
-            parts.push(Part::Json(record.to_string()));
+            parts.push(Part::Json(record.text()));
         }
         Self { role, parts }
     }
 }
 
-/// A header that is nothing but `{"meta":{…}}` is called by that.
-fn only_member(record: &Value) -> Option<String> {
-    let members = record.as_object()?;
-    members.keys().next().filter(|_| members.len() == 1).cloned()
+/// The text of a JSON value.
+#[derive(Clone, Copy)]
+struct Json<'a>(&'a [u8]);
+
+impl<'a> Json<'a> {
+    fn get(self, name: &str) -> Option<Json<'a>> {
+        scan::members(self.0).find(|member| member.key == name.as_bytes()).map(|member| Json(member.value))
+    }
+
+    fn items(self) -> impl Iterator<Item = Json<'a>> {
+        scan::items(self.0).map(Json)
+    }
+
+    fn is_object(self) -> bool {
+        self.0.first() == Some(&b'{')
+    }
+
+    fn is_array(self) -> bool {
+        self.0.first() == Some(&b'[')
+    }
+
+    fn string(self) -> Option<String> {
+        let content = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        Some(unescape(content).into_owned())
+    }
+
+    /// As it is written.
+    fn text(self) -> String {
+        String::from_utf8_lossy(self.0).into_owned()
+    }
+
+    /// A header that is nothing but `{"meta":{…}}` is called by that.
+    fn only_member(self) -> Option<String> {
+        let mut members = scan::members(self.0);
+        let first = members.next()?;
+        members.next().is_none().then(|| unescape(first.key).into_owned())
+    }
 }
 
-fn content_of(message: &Value, parts: &mut Vec<Part>) {
+fn content_of(message: Json<'_>, parts: &mut Vec<Part>) {
     if let Some(thinking) = ["reasoning_content", "thinking"].iter().find_map(|name| message.get(name)) {
         push_text(thinking, Part::Thinking, parts);
     }
-    let is_result = message.get("tool_call_id").is_some()
-        || ["tool", "toolResult"].iter().any(|role| message.get("role").is_some_and(|found| found == role));
+    let role = message.get("role").and_then(Json::string).unwrap_or_default();
+    let is_result = message.get("tool_call_id").is_some() || role == "tool" || role == "toolResult";
     match message.get("content") {
-        Some(Value::Array(items)) => items.iter().for_each(|item| push_item(item, is_result, parts)),
+        Some(content) if content.is_array() => {
+            content.items().for_each(|item| push_item(item, is_result, parts));
+        }
         Some(content) if is_result => push_text(content, Part::Result, parts),
         Some(content) => push_text(content, Part::Text, parts),
         None => {}
     }
-    for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
+    for call in message.get("tool_calls").into_iter().flat_map(Json::items) {
         push_item(call.get("function").unwrap_or(call), false, parts);
     }
-    if parts.is_empty() && message.get("type").is_some_and(|kind| kind != "message") {
+    let kind = message.get("type").and_then(Json::string);
+    if parts.is_empty() && kind.is_some_and(|kind| kind != "message") {
         push_item(message, false, parts);
     }
     if parts.is_empty() {
@@ -129,13 +168,13 @@ fn content_of(message: &Value, parts: &mut Vec<Part>) {
 }
 
 /// One part of a content list, or a record that is itself such a part.
-fn push_item(item: &Value, is_result: bool, parts: &mut Vec<Part>) {
-    let kind = item.get("type").and_then(Value::as_str).unwrap_or_default();
+fn push_item(item: Json<'_>, is_result: bool, parts: &mut Vec<Part>) {
+    let kind = item.get("type").and_then(Json::string).unwrap_or_default();
     if kind.contains("image")
         || kind.contains("document")
         || kind.contains("file") && item.get("text").is_none()
     {
-        return parts.push(Part::Attachment { kind: kind.to_owned(), bytes: item.to_string().len() });
+        return parts.push(Part::Attachment { kind, bytes: item.0.len() });
     }
     if kind.contains("result") || kind.ends_with("_output") {
         if let Some(output) = item.get("content").or_else(|| item.get("output")) {
@@ -144,55 +183,50 @@ fn push_item(item: &Value, is_result: bool, parts: &mut Vec<Part>) {
         return;
     }
     if kind == "thinking" || kind == "reasoning" {
-        for name in ["thinking", "text", "summary", "content"] {
-            push_text(item.get(name).unwrap_or(&Value::Null), Part::Thinking, parts);
+        for text in ["thinking", "text", "summary", "content"].iter().filter_map(|name| item.get(name)) {
+            push_text(text, Part::Thinking, parts);
         }
         return;
     }
     let arguments = ["arguments", "input"].iter().find_map(|name| item.get(name));
-    if let (Some(name), Some(arguments)) = (item.get("name").and_then(Value::as_str), arguments) {
-        let arguments = arguments.as_str().map_or_else(|| arguments.to_string(), str::to_owned);
-        return parts.push(Part::Call { name: name.to_owned(), arguments });
+    if let (Some(name), Some(arguments)) = (item.get("name").and_then(Json::string), arguments) {
+        let arguments = arguments.string().unwrap_or_else(|| arguments.text());
+        return parts.push(Part::Call { name, arguments });
     }
     if let Some(text) = item.get("text") {
         push_text(text, if is_result { Part::Result } else { Part::Text }, parts);
-    } else if let Value::String(text) = item {
-        parts.push(Part::Text(text.clone()));
+    } else if let Some(text) = item.string() {
+        parts.push(Part::Text(text));
     }
 }
 
 /// A string, or a list of strings and of objects with a `text`.
-fn push_text(value: &Value, part: fn(String) -> Part, parts: &mut Vec<Part>) {
+fn push_text(json: Json<'_>, part: fn(String) -> Part, parts: &mut Vec<Part>) {
     let mut text = String::new();
-    collect_text(value, &mut text);
+    collect_text(json, &mut text);
     if !text.is_empty() {
         parts.push(part(text));
     }
 }
 
-fn collect_text(value: &Value, text: &mut String) {
-    match value {
-        Value::String(found) => {
-            if !text.is_empty() {
-                text.push('\n');
-            }
-            text.push_str(found);
+fn collect_text(json: Json<'_>, text: &mut String) {
+    if let Some(found) = json.string() {
+        if !text.is_empty() {
+            text.push('\n');
         }
-        Value::Array(items) => items.iter().for_each(|item| collect_text(item, text)),
-        Value::Object(members) => {
-            for name in ["text", "content", "output"] {
-                if let Some(inner) = members.get(name) {
-                    collect_text(inner, text);
-                }
-            }
+        text.push_str(&found);
+    } else if json.is_array() {
+        json.items().for_each(|item| collect_text(item, text));
+    } else {
+        for inner in ["text", "content", "output"].iter().filter_map(|name| json.get(name)) {
+            collect_text(inner, text);
         }
-        _ => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -218,7 +252,7 @@ mod tests {
 
     #[track_caller]
     fn check(record: Value, role: &str, parts: &[Part]) {
-        let described = Described::of(&record);
+        let described = Described::of(record.to_string().as_bytes());
         assert_eq!((described.role.as_str(), &described.parts[..]), (role, parts), "{record}");
     }
 
@@ -259,6 +293,9 @@ mod tests {
         check(json!({"type": "summary", "summary": "pool leak"}), "summary", &[text("pool leak")]);
         check(json!({"a": 1, "b": 2}), "record", &[Part::Json("{\"a\":1,\"b\":2}".into())]);
         check(json!({"meta": {"v": 1}}), "meta", &[Part::Json("{\"meta\":{\"v\":1}}".into())]);
+        // Numbers, order and doubles stay as they are written.
+        let odd = r#"{"z":1.10,"a":123456789012345678901234567890,"z":3,"b":1E5,"c":"\ud83d"}"#;
+        assert_eq!(Described::of(odd.as_bytes()).parts, [Part::Json(odd.into())]);
         check(json!(5), "record", &[Part::Json("5".into())]);
     }
 }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use jsonl_core::Error;
 
+use crate::human::name;
+
 /// The exit codes, worst last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
@@ -61,7 +63,7 @@ impl Failure {
                 | Error::TooLong { .. } => Exit::Damaged,
                 Error::NotAFile { .. } => Exit::Usage,
                 _ => match error.io_kind() {
-                    Some(io::ErrorKind::NotFound) => Exit::NotFound,
+                    Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Exit::NotFound,
                     Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
                         Exit::Permission
                     }
@@ -85,10 +87,20 @@ impl Display for Failure {
             Self::Output(error) => write!(f, "cannot write the output: {error}"),
             Self::Told(_, text) => f.write_str(text),
             Self::Log(error) => {
-                write!(f, "{error}")?;
+                f.write_str(&name(&error.to_string()))?;
                 match error.io_kind() {
-                    Some(io::ErrorKind::NotFound) => write!(f, "; check the path"),
-                    Some(io::ErrorKind::PermissionDenied) => write!(f, "; run as the file's owner"),
+                    Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                        write!(f, "; check the path")
+                    }
+                    Some(io::ErrorKind::PermissionDenied) => {
+                        write!(f, "; check the permissions of the file and its folder")
+                    }
+                    Some(
+                        io::ErrorKind::StorageFull
+                        | io::ErrorKind::FileTooLarge
+                        | io::ErrorKind::QuotaExceeded
+                        | io::ErrorKind::WriteZero,
+                    ) => write!(f, "; make room and try again, what was acknowledged is safe"),
                     _ => Ok(()),
                 }
             }

@@ -1,11 +1,13 @@
 //! The logs that are meant by paths: files themselves, folders by what is in them.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jsonl_core::{Log, ReadOptions, Result};
 
 use crate::exit::{Exit, Failure};
+use crate::human;
 use crate::out::Out;
 use crate::progress::Progress;
 
@@ -31,7 +33,7 @@ pub(crate) fn find(paths: &[PathBuf], out: &mut Out) -> Vec<Found> {
                 if found.len() == before {
                     out.note(format_args!(
                         "{}: no .jsonl, .ndjson or .jsonl.archived files in it",
-                        path.display()
+                        human::path(path)
                     ));
                 }
             }
@@ -39,14 +41,17 @@ pub(crate) fn find(paths: &[PathBuf], out: &mut Out) -> Vec<Found> {
             Err(source) => out.complain(&cannot("open", path, source)),
         }
     }
+    // Somebody may name a folder and a file in it.
+    let mut seen = HashSet::new();
+    found.retain(|found| fs::canonicalize(&found.path).map_or(true, |path| seen.insert(path)));
     found
 }
 
 fn search_folder(folder: &Path, depth: usize, found: &mut Vec<Found>, out: &mut Out) {
     if depth == DEPTH_MAX {
         let text =
-            format!("{}: more than {DEPTH_MAX} folders deep; name it to look into it", folder.display());
-        return out.complain(&Failure::Told(Exit::Internal, text));
+            format!("{}: more than {DEPTH_MAX} folders deep; name it to look into it", human::path(folder));
+        return out.complain(&Failure::Told(Exit::Usage, text));
     }
     let entries = match fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
         Ok(entries) => entries,
@@ -59,8 +64,11 @@ fn search_folder(folder: &Path, depth: usize, found: &mut Vec<Found>, out: &mut 
         let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
         if metadata.is_dir() {
             search_folder(&path, depth + 1, found, out);
-        } else if is_log_name(&path) && fs::metadata(&path).is_ok_and(|target| target.is_file()) {
-            found.push(Found { len: metadata.len(), path });
+        } else if is_log_name(&path)
+            && let Ok(target) = fs::metadata(&path)
+            && target.is_file()
+        {
+            found.push(Found { len: target.len(), path });
         }
     }
 }
@@ -70,16 +78,17 @@ fn is_log_name(path: &Path) -> bool {
     name.strip_suffix(".archived").unwrap_or(&name).ends_with(".jsonl") || name.ends_with(".ndjson")
 }
 
-/// Calls `each` with every log that `paths` mean, opened by `options`. Errors of one are said, and the rest
+/// Calls `each`, which reads it so many times, with every log that `paths` mean, opened by `options`. Errors of one are said, and the rest
 /// goes on; a broken pipe ends it.
 pub(crate) fn for_each(
     paths: &[PathBuf],
     options: &ReadOptions,
+    passes: u64,
     out: &mut Out,
     mut each: impl FnMut(Log, &mut Out) -> Result<Next, Failure>,
 ) -> Result<(), Failure> {
     let found = find(paths, out);
-    let progress = Progress::of(found.iter().map(|found| found.len).sum());
+    let progress = Progress::of(passes * found.iter().map(|found| found.len).sum::<u64>());
     let options = options.clone().progress(progress.bytes_done.clone());
     for found in found {
         let done = options.open(&found.path).map_err(Failure::from).and_then(|log| each(log, out));

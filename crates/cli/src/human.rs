@@ -1,5 +1,7 @@
 //! Sizes, counts, times and foreign text, as people read them.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 /// `1.4 MB`, with powers of 1000.
@@ -49,16 +51,34 @@ pub(crate) fn second(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// Foreign text for a terminal: control characters and what turns the reading direction are escaped, line
-/// breaks and tabs stay.
+/// Foreign text for a terminal: control characters and what can't be seen or turns the reading direction are
+/// escaped, line breaks and tabs stay.
 pub(crate) fn printable(text: &str) -> String {
+    escape(text, |character| matches!(character, '\n' | '\t'))
+}
+
+/// The same for what has to stay on its line: names, roles, paths. Nobody forges a line of output by a name.
+pub(crate) fn name(text: &str) -> String {
+    escape(text, |_| false)
+}
+
+/// A path, as a name.
+pub(crate) fn path(path: &Path) -> String {
+    name(&path.display().to_string())
+}
+
+fn escape(text: &str, stays: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\n' | '\t' => out.push(character),
-            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{FEFF}' => {
-                out.extend(character.escape_unicode());
-            }
+            _ if stays(character) => out.push(character),
+            '\u{61C}'
+            | '\u{200B}'
+            | '\u{200E}'
+            | '\u{200F}'
+            | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{FEFF}' => out.extend(character.escape_unicode()),
             _ if character.is_control() => out.extend(character.escape_default()),
             _ => out.push(character),
         }
@@ -80,10 +100,10 @@ pub(crate) fn one_line(text: &str, width: usize) -> String {
         }
     }
     match flat.char_indices().nth(width) {
-        None => printable(&flat),
+        None => name(&flat),
         Some(_) => {
             let end = flat.char_indices().nth(width.saturating_sub(1)).map_or(flat.len(), |(at, _)| at);
-            printable(&flat[..end]) + "…"
+            name(&flat[..end]) + "…"
         }
     }
 }
@@ -119,6 +139,7 @@ mod tests {
     #[test]
     fn foreign_text_cannot_drive_the_terminal() {
         assert_eq!(printable("a\x1b[2Jb\u{202E}c\td\n"), "a\\u{1b}[2Jb\\u{202e}c\td\n");
+        assert_eq!(name("a\nok  b\t\u{2028}"), "a\\nok  b\\t\\u{2028}");
         assert_eq!(one_line("a\nb   c", 80), "a b c");
         assert_eq!(one_line("alpha beta gamma", 10), "alpha bet…");
         assert_eq!(one_line("alpha beta", 10), "alpha beta");

@@ -97,12 +97,13 @@ impl Out {
         }
     }
 
-    /// Says something on standard error that is not data and not an error. Names may hold anything.
-    #[expect(clippy::print_stderr, reason = "the one place that talks")]
+    /// Says something on standard error that is not data and not an error. Lines may be broken; whoever
+    /// names a path sees to it that its name breaks none.
     pub(crate) fn note(&mut self, text: impl Display) {
         // What was printed before comes first, also on a terminal that shows both.
         let _ = self.stdout.flush();
-        eprintln!("annals: {}", printable(&text.to_string()));
+        // Nobody may be listening.
+        let _ = writeln!(io::stderr(), "annals: {}", printable(&text.to_string()));
     }
 
     /// Writes what is left and says how the program ends: with the worst of what happened.

@@ -163,7 +163,7 @@ impl Display for Error {
                 )
             }
             Self::NotJson { kind, at, .. } => {
-                write!(f, "{path}: not one JSON value ({kind} at byte {at}); nothing was written")
+                write!(f, "{path}: not a record ({kind}, at byte {at}); nothing was written")
             }
             Self::NotAnObject { .. } => {
                 write!(f, "{path}: only an object can carry a checksum; nothing was written")

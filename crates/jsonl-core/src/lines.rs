@@ -1,12 +1,10 @@
 //! The lines of a log one by one, from either end.
 
-use std::collections::VecDeque;
-
 use memchr::memrchr;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
-use crate::line::RawLine;
+use crate::line::{self, RawLine};
 use crate::parse::{Parser, Typed};
 use crate::reader::Log;
 use crate::report::{Damage, Report};
@@ -104,12 +102,19 @@ pub struct Lines<'a> {
     failed: bool,
 }
 
-/// Chunk by chunk.
+/// Chunk by chunk: a copy of one, of which the lines up to `at` have been yielded.
 #[derive(Debug, Default)]
 struct Front {
-    ready: VecDeque<Line>,
+    /// Where the first line of all begins.
+    start: u64,
+    chunk: Vec<u8>,
+    chunk_offset: u64,
+    at: usize,
+    /// A line behind the chunk that was too long for it.
+    long: Option<LongLine>,
     next_chunk: u64,
-    next_number: u64,
+    /// Lines that were yielded, where they were counted from the beginning of the file.
+    number: Option<u64>,
     // Everything before it has been yielded.
     offset: u64,
     buffer: Buffer,
@@ -130,10 +135,13 @@ const STEP_MIN: u64 = 16 << 10;
 const STEP_MAX: u64 = 1 << 20;
 
 impl<'a> Lines<'a> {
-    pub(crate) fn new(log: &'a Log, rules: Rules) -> Self {
+    /// The lines from `start` on, which is the beginning of one.
+    pub(crate) fn new(log: &'a Log, rules: Rules, start: u64) -> Self {
         let end = log.len();
         let back = Back { start: end, end, window: Vec::new(), step: STEP_MIN };
-        Self { log, rules, front: Front::default(), back, failed: false }
+        let number = (start == 0).then_some(0);
+        let front = Front { start, offset: start, number, ..Front::default() };
+        Self { log, rules, front, back, failed: false }
     }
 
     fn line(&self, offset: u64, bytes: &[u8], terminated: bool) -> Line {
@@ -149,30 +157,37 @@ impl<'a> Lines<'a> {
     }
 
     fn pull_front(&mut self) -> Result<Option<Line>> {
-        let ranges = Ranges::new(&self.log.bytes, 0, self.rules.max_line_len);
-        while self.front.ready.is_empty() && self.front.next_chunk < ranges.count() {
-            let mut buffer = std::mem::take(&mut self.front.buffer);
-            let chunk = ranges.chunk(self.front.next_chunk, &mut buffer).map_err(self.log.io("read"))?;
+        let ranges = Ranges::new(&self.log.bytes, self.front.start, self.rules.max_line_len);
+        let mut line = loop {
+            let front = &mut self.front;
+            let rest = front.chunk.get(front.at..).unwrap_or_default();
+            if let Some(raw) = line::lines(rest).next() {
+                let offset = front.chunk_offset + front.at as u64;
+                front.at += raw.len();
+                let (len, terminated) = (raw.bytes.len(), raw.terminated);
+                let start = self.front.at - len - usize::from(terminated);
+                break self.line(offset, &self.front.chunk[start..start + len], terminated);
+            }
+            if let Some(long) = front.long.take() {
+                break self.long(&long);
+            }
+            if front.next_chunk >= ranges.count() {
+                return Ok(None);
+            }
+            let chunk = ranges.chunk(front.next_chunk, &mut front.buffer).map_err(self.log.io("read"))?;
             if chunk.missing > 0 {
                 return Err(Error::Shrunk { path: self.log.path().to_owned(), missing: chunk.missing });
             }
-            let mut ready: VecDeque<_> = chunk
-                .lines()
-                .map(|raw| self.line(chunk.offset + raw.offset as u64, raw.bytes, raw.terminated))
-                .collect();
-            ready.extend(chunk.long.as_ref().map(|long| self.long(long)));
-            for line in &mut ready {
-                self.front.next_number += 1;
-                line.number = Some(self.front.next_number);
-            }
-            self.front.ready = ready;
-            self.front.buffer = buffer;
-            self.front.next_chunk += 1;
-        }
-        let Some(line) = self.front.ready.pop_front() else { return Ok(None) };
+            front.chunk.clear();
+            front.chunk.extend_from_slice(chunk.bytes);
+            (front.chunk_offset, front.at, front.long) = (chunk.offset, 0, chunk.long);
+            front.next_chunk += 1;
+        };
         if line.offset >= self.back.end {
             return Ok(None);
         }
+        self.front.number = self.front.number.map(|number| number + 1);
+        line.number = self.front.number;
         self.front.offset = line.end();
         Ok(Some(line))
     }
@@ -199,14 +214,14 @@ impl<'a> Lines<'a> {
             if let Some(at) = memrchr(b'\n', &body[..body.len() - seen.min(body.len())]) {
                 return Ok(Some(self.cut_back(at + 1, terminated)));
             }
-            if self.back.start == 0 {
+            if self.back.start <= self.front.start {
                 return Ok(Some(self.cut_back(0, terminated)));
             }
             if body.len() > self.rules.max_line_len {
                 return self.pass_over_back(terminated).map(Some);
             }
             seen = body.len();
-            let from = self.back.start.saturating_sub(self.back.step);
+            let from = self.back.start.saturating_sub(self.back.step).max(self.front.start);
             let mut window = self.bytes_between(from, self.back.start)?;
             window.extend_from_slice(&self.back.window);
             self.back.window = window;

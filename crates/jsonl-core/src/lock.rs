@@ -169,8 +169,10 @@ impl Note {
         let text = NoteText { pid: std::process::id(), program: program.map(str::to_owned) };
         let mut line = serde_json::to_vec(&text).ok()?;
         line.push(b'\n');
-        options.open(&path).and_then(|mut file| file.write_all(&line)).ok()?;
-        Some(Self(path))
+        let mut file = options.open(&path).ok()?;
+        // Dropping it takes it away again, also where there was no room for what it says.
+        let note = Self(path);
+        file.write_all(&line).is_ok().then_some(note)
     }
 }
 

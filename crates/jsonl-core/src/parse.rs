@@ -14,7 +14,7 @@ use crate::report::{Damage, DamageKind, Report, Span, excerpt};
 use crate::salvage;
 use crate::scan;
 use crate::source::LongLine;
-use crate::verdict::{self, Frame, Rules};
+use crate::verdict::{self, Frame, Rules, Seals};
 
 /// What a line gave.
 pub(crate) enum Typed<'a, T> {
@@ -112,7 +112,10 @@ impl<'a> Parser<'a> {
         for span in spans {
             let from = (span.offset - base) as usize - raw.offset;
             let object = &raw.bytes[from..from + span.len as usize];
-            let seal = checksum::check(object);
+            let seal = match self.rules.seals {
+                Seals::Ignore => Seal::Absent,
+                _ => checksum::check(object),
+            };
             // Its place in the chunk is not that of a line, so the chunk's text is of no use here.
             let whole = RawLine { offset: usize::MAX, bytes: object, terminated: true };
             if let Outcome::Value { value, .. } = self.typed(whole, 0, object, seal) {
@@ -203,12 +206,11 @@ impl<'a> Parser<'a> {
         seal: Seal,
     ) -> Outcome<T> {
         let utf8 = self.text_of(raw, skipped).map(Ok).unwrap_or_else(|| from_utf8(text));
-        let Ok(utf8) = utf8 else { return self.refused(text, String::new()) };
+        let Ok(utf8) = utf8 else { return self.refused(text, seal, String::new()) };
         if self.needs_walk(raw, text) && scan::check(text, self.rules.max_nesting).is_err() {
-            return self.refused(text, String::new());
+            return self.refused(text, seal, String::new());
         }
-        let covered = checksum::covered(text).filter(|_| seal == Seal::Good);
-        let parsed = match covered {
+        let parsed = match covered(text, seal) {
             None => parse(utf8),
             Some(covered) => {
                 self.scratch.clear();
@@ -219,17 +221,17 @@ impl<'a> Parser<'a> {
         };
         match parsed {
             Ok(value) => Outcome::Value { value, lone_surrogates: false },
-            Err(detail) => self.refused(text, detail),
+            Err(detail) => self.refused(text, seal, detail),
         }
     }
 
     /// `serde_json` didn't take it. Is that the line's fault, a surrogate's, or the type's?
-    fn refused<T: DeserializeOwned>(&self, text: &[u8], detail: String) -> Outcome<T> {
+    fn refused<T: DeserializeOwned>(&self, text: &[u8], seal: Seal, detail: String) -> Outcome<T> {
         if let Err((kind, at)) = verdict::json(text, &self.rules) {
             return Outcome::Damaged(kind, at);
         }
         let without_seal: Vec<u8>;
-        let text = match checksum::covered(text) {
+        let text = match covered(text, seal) {
             Some(covered) => {
                 without_seal = [covered, b"}"].concat();
                 &without_seal
@@ -318,6 +320,14 @@ impl<'a> Parser<'a> {
             report.damages.push(damage);
         }
         spans
+    }
+}
+
+/// The record without its seal and its closing brace, if it has a good seal.
+fn covered(text: &[u8], seal: Seal) -> Option<&[u8]> {
+    match seal {
+        Seal::Good => checksum::covered(text.strip_suffix(b"\r").unwrap_or(text)),
+        _ => None,
     }
 }
 

@@ -117,7 +117,16 @@ impl Log {
     /// The lines as they are, damaged ones too, from either end. Memory for one line at a time.
     #[must_use]
     pub fn lines(&self) -> Lines<'_> {
-        Lines::new(self, self.rules())
+        Lines::new(self, self.rules(), 0)
+    }
+
+    /// [`lines`](Self::lines) from a cursor on. Nobody has counted those before, so they have no numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleCursor`] when the log was replaced since the cursor was made.
+    pub fn lines_since(&self, cursor: &Cursor) -> Result<Lines<'_>> {
+        Ok(Lines::new(self, self.rules(), cursor.start_in(self)?))
     }
 
     /// Every record as a `T`, in the order of the file, parsed on several threads.
@@ -164,11 +173,7 @@ impl Log {
                     salvaged.index += before;
                     salvaged
                 }));
-                if records.is_empty() {
-                    records = found
-                } else {
-                    records.extend(found)
-                }
+                gather(&mut records, found);
                 ControlFlow::Continue(())
             },
         )?;
@@ -211,11 +216,7 @@ impl Log {
                 found
             },
             |found, _| {
-                if records.is_empty() {
-                    records = found
-                } else {
-                    records.extend(found)
-                }
+                gather(&mut records, found);
                 ControlFlow::Continue(())
             },
         )?;
@@ -523,6 +524,15 @@ impl Log {
             Parser::new(self.rules()).long_line(long, number, report);
         }
         report.bytes.missing += chunk.missing;
+    }
+}
+
+/// Appends without copying what comes first: of a small log that is all.
+fn gather<T>(records: &mut Vec<T>, found: Vec<T>) {
+    if records.is_empty() {
+        *records = found;
+    } else {
+        records.extend(found);
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::durability::{Durability, sync_folder_of};
@@ -39,6 +41,7 @@ pub struct RepairOptions {
     salvage: bool,
     wait: Duration,
     rules: Rules,
+    progress: Option<Arc<AtomicU64>>,
 }
 
 /// What a repair did, or would do.
@@ -76,7 +79,13 @@ impl RepairOptions {
     /// The defaults that each setter names.
     #[must_use]
     pub fn new() -> Self {
-        Self { dry_run: false, salvage: false, wait: Duration::from_secs(10), rules: Rules::default() }
+        Self {
+            dry_run: false,
+            salvage: false,
+            wait: Duration::from_secs(10),
+            rules: Rules::default(),
+            progress: None,
+        }
     }
 
     /// Only say what would be done. Takes no lock. By default it is done.
@@ -108,12 +117,23 @@ impl RepairOptions {
         self
     }
 
+    /// A counter to which the bytes that are done with are added, for somebody to watch; a repair goes over the
+    /// log twice, a dry run once. By default none.
+    #[must_use]
+    pub fn progress(mut self, bytes_done: Arc<AtomicU64>) -> Self {
+        self.progress = Some(bytes_done);
+        self
+    }
+
     /// Repairs the log at `path`: lines that are not records, blank ones too, are taken out, and records stay
     /// as they are, byte for byte.
     ///
     /// What is taken out is in a file beside the log (0600), on the device before the log is replaced. A log that
     /// needs nothing is not touched. A crash leaves the old log or the new one, and at worst a file with
     /// bytes that were not taken out after all.
+    ///
+    /// Programs that respect no lock have to be stopped first: what they go on writing, they write into the file
+    /// that was replaced.
     ///
     /// # Errors
     ///
@@ -144,7 +164,8 @@ impl RepairOptions {
             return Ok(found.into_repaired(report));
         }
         let (kept_in, removed) = new_beside(path)?;
-        let mut done = Found { kept: Some(BufWriter::new(removed)), ..Found::default() };
+        let kept = Some(BufWriter::new(removed));
+        let mut done = Found { kept, kept_in: kept_in.clone(), ..Found::default() };
         let mut report = Report::default();
         let replaced = writer.rewrite(|new| {
             report = self.sort_out(&log, &mut done, &mut |line| new.raw(line))?;
@@ -187,6 +208,9 @@ impl RepairOptions {
                 let len = long.len + u64::from(long.terminated);
                 found.remove_span(log, Span { offset: long.offset, len })?;
             }
+            if let Some(progress) = &self.progress {
+                progress.fetch_add(report.bytes.sum(), Ordering::Relaxed);
+            }
             total.append(report);
         }
         Ok(total)
@@ -220,6 +244,7 @@ type Keep<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
 /// What does not belong there, and the file that gets it, if any.
 #[derive(Default)]
 struct Found {
+    kept_in: PathBuf,
     kept: Option<BufWriter<File>>,
     removed_len: u64,
     salvaged: u64,
@@ -256,7 +281,7 @@ impl Found {
 
     fn store(&mut self, bytes: &[u8]) -> Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        kept.write_all(bytes).map_err(Error::io("keep removed bytes of", Path::new("the log")))
+        kept.write_all(bytes).map_err(Error::io("write", &self.kept_in))
     }
 
     fn sync_kept(&mut self, path: &Path) -> Result<()> {

@@ -225,10 +225,11 @@ impl Report {
         self.damaged() == 0 && self.bytes.missing == 0
     }
 
-    /// The only thing wrong is an unterminated, incomplete last line: a writer may be in the middle of it.
+    /// The only thing wrong is the beginning of a record without a newline at the end: a writer may be in the
+    /// middle of it. NULs or anything else there are no beginning, and never become a record.
     #[must_use]
     pub fn is_in_flight(&self) -> bool {
-        self.damaged() == 1 && self.bytes.missing == 0 && self.unfinished.is_some()
+        self.damaged() == 1 && self.bytes.missing == 0 && self.unfinished == Some(DamageKind::Torn)
     }
 
     /// Damages whose details were not kept.
@@ -283,8 +284,9 @@ impl Report {
     pub(crate) fn append(&mut self, mut later: Self) {
         let room = self.keep.0.saturating_sub(self.damages.len());
         let lines = self.lines;
+        let from_the_start = self.start == 0;
         self.damages.extend(later.damages.drain(..).take(room).map(|mut damage| {
-            damage.line = damage.line.map(|line| line + lines);
+            damage.line = damage.line.filter(|_| from_the_start).map(|line| line + lines);
             damage
         }));
         self.add(&later);

@@ -140,6 +140,38 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+/// The items of the array that is the whole of `text`, in order, as they are written. As [`members`] for what is
+/// no array, or wrong.
+#[must_use]
+pub fn items(text: &[u8]) -> Items<'_> {
+    let at = skip_space(text, 0);
+    let at = if text.get(at) == Some(&b'[') { at + 1 } else { text.len() };
+    Items { text, at }
+}
+
+/// Iterator over the items of an array; see [`items`].
+#[derive(Clone, Debug)]
+pub struct Items<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.text;
+        let start = skip_space(text, self.at);
+        self.at = text.len();
+        let end = value_end(text, start, NESTING_MAX).ok()?;
+        let comma = skip_space(text, end);
+        if text.get(comma) == Some(&b',') {
+            self.at = comma + 1;
+        }
+        Some(&text[start..end])
+    }
+}
+
 /// The text of a JSON string, escapes resolved. `content` is what stands between the quotes.
 ///
 /// Never fails: a surrogate without its partner, an escape that JSON doesn't know and bytes that are not

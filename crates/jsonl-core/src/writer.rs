@@ -237,7 +237,8 @@ fn resolve(path: &Path) -> Result<PathBuf> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         return Ok(fs::canonicalize(folder).map_err(Error::io("open", path))?.join(name));
     }
-    Err(Error::io("open", path)(io::ErrorKind::NotFound.into()))
+    let source = io::Error::new(io::ErrorKind::NotFound, "there is nothing where the link leads");
+    Err(Error::io("open", path)(source))
 }
 
 /// Where an appended record stands.

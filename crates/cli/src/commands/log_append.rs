@@ -61,8 +61,18 @@ fn append(
             Ok(appended) => acknowledge(&[appended], done, out)?,
             Err(error) => {
                 let number = first_line + index as u64;
+                let what = match &error {
+                    Error::NotJson { kind, at, .. } => format!("{kind}, at byte {at}"),
+                    Error::TooLong { len, max, .. } => {
+                        format!("{len} bytes or more, and a line may have {max}")
+                    }
+                    Error::NotAnObject { .. } => String::from("only an object can carry a checksum"),
+                    other => other.to_string(),
+                };
                 let done = plural(*done, "record");
-                let text = format!("standard input, line {number}: {error}; {done} before it appended");
+                let text = format!(
+                    "standard input, line {number}: {what}; {done} before it appended, nothing after it"
+                );
                 return Err(Failure::Told(Failure::Log(error).exit(), text));
             }
         }
@@ -107,6 +117,10 @@ impl Input {
             }
             if line.last() == Some(&b'\n') {
                 line.pop();
+            }
+            if self.line == 0 && line.starts_with(b"\xEF\xBB\xBF") {
+                // A mark of some editors, and no part of the record.
+                line.drain(..3);
             }
             self.line += 1;
             let is_too_long = line.len() > MAX_LINE_LEN;

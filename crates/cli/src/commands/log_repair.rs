@@ -1,14 +1,21 @@
 //! `annals log repair`: takes out what is not a record.
 
-use jsonl_core::RepairOptions;
+use std::fs;
+use std::time::Duration;
+
+use jsonl_core::{Log, RepairOptions, Verdict};
 use serde::Serialize;
 
 use crate::args::Repair;
 use crate::commands::seconds;
 use crate::commands::summary::{DamageObject, Summary, damage_text};
 use crate::exit::{Exit, Failure};
-use crate::human::{plural, printable};
+use crate::human::{self, name, plural};
 use crate::out::Out;
+use crate::progress::Progress;
+
+/// An unfinished last line that is younger than this may still be finished.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// Damages that are described.
 const SHOWN: usize = 10;
@@ -28,7 +35,13 @@ struct RepairObject<'a> {
 
 pub(crate) fn run(args: &Repair, out: &mut Out) -> Result<Exit, Failure> {
     let options = RepairOptions::new().dry_run(args.dry_run).salvage(args.salvage).wait(seconds(args.wait)?);
-    let repaired = options.repair(&args.file)?;
+    if !args.dry_run && !args.force {
+        refuse_if_fresh(args)?;
+    }
+    let len = fs::metadata(&args.file).map_or(0, |metadata| metadata.len());
+    let progress = Progress::of(if args.dry_run { len } else { 2 * len });
+    let repaired = options.progress(progress.bytes_done.clone()).repair(&args.file)?;
+    drop(progress);
     let report = &repaired.report;
     let path = args.file.display().to_string();
     let kept_in = repaired.kept_in.as_ref().map(|path| path.display().to_string());
@@ -45,7 +58,7 @@ pub(crate) fn run(args: &Repair, out: &mut Out) -> Result<Exit, Failure> {
         })?;
         return Ok(Exit::Done);
     }
-    let path = printable(&path);
+    let path = name(&path);
     if !repaired.changes() {
         out.line(format_args!("{path}: {}, nothing to repair", plural(report.records, "record")))?;
         return Ok(Exit::Done);
@@ -60,6 +73,9 @@ pub(crate) fn run(args: &Repair, out: &mut Out) -> Result<Exit, Failure> {
     let would = if args.dry_run { "would be " } else { "" };
     let removed = plural(repaired.removed_len, "byte");
     out.line(format_args!("{path}: {} stay, {removed} {would}taken out", plural(report.records, "record")))?;
+    if report.blank > 0 {
+        out.line(format_args!("  {} among them", plural(report.blank, "blank line")))?;
+    }
     if repaired.salvaged > 0 {
         out.line(format_args!(
             "  {} out of damaged lines {would}put in their place",
@@ -70,7 +86,7 @@ pub(crate) fn run(args: &Repair, out: &mut Out) -> Result<Exit, Failure> {
         out.line(format_args!("  the last record {would}given its newline"))?;
     }
     if let Some(kept_in) = kept_in {
-        out.line(format_args!("  what was taken out is in {}", printable(&kept_in)))?;
+        out.line(format_args!("  what was taken out is in {}", name(&kept_in)))?;
     }
     let salvageable: usize = report.damages.iter().map(|damage| damage.salvage.len()).sum();
     if !args.salvage && salvageable > 0 {
@@ -80,4 +96,29 @@ pub(crate) fn run(args: &Repair, out: &mut Out) -> Result<Exit, Failure> {
         ));
     }
     Ok(Exit::Done)
+}
+
+/// A program that knows no lock may be in the middle of its last line. What it writes after the repair would go
+/// into the file that was replaced.
+fn refuse_if_fresh(args: &Repair) -> Result<(), Failure> {
+    let log = Log::open(&args.file)?;
+    let last = log.lines().next_back().transpose()?;
+    let is_torn =
+        last.is_some_and(|line| !line.terminated && !matches!(line.verdict(), Verdict::Record { .. }));
+    let age = fs::metadata(&args.file)
+        .and_then(|metadata| metadata.modified())
+        .ok()
+        .and_then(|time| time.elapsed().ok());
+    match age {
+        Some(age) if is_torn && age < FRESH => {
+            let text = format!(
+                "{}: its last line is unfinished and was written {} s ago; perhaps somebody is still writing: stop \
+                 them, or give --force",
+                human::path(&args.file),
+                age.as_secs()
+            );
+            Err(Failure::Told(Exit::Busy, text))
+        }
+        _ => Ok(()),
+    }
 }

@@ -2,22 +2,28 @@
 
 use std::cmp::Reverse;
 use std::fs;
+use std::io::{self, IsTerminal};
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::Timestamp;
-use jsonl_core::{DamageKind, Line, Log, ReadOptions, Report, Verdict};
+use jsonl_core::{DamageKind, Line, ReadOptions, Report, Verdict};
 use serde::Serialize;
 
 use crate::args::Ls;
+use crate::commands::shrunk;
 use crate::commands::summary::Summary;
 use crate::describe;
 use crate::exit::{Exit, Failure};
 use crate::files::{self, Next};
-use crate::human::{count, minute, plural, printable, size};
+use crate::human::{count, minute, name, plural, size};
 use crate::out::{Out, Paint};
 
 /// Records at either end that are asked for a time. A header or a few records without one may come first.
 const TIME_TRIES: usize = 50;
+
+/// What the columns behind the name take, and the least that is left for it.
+const OTHER_COLUMNS: usize = 66;
+const NAME_MIN: usize = 14;
 
 struct Row {
     path: String,
@@ -39,13 +45,19 @@ struct RowObject<'a> {
 
 pub(crate) fn run(args: &Ls, out: &mut Out) -> Result<Exit, Failure> {
     let mut rows = Vec::new();
-    files::for_each(&args.paths, &ReadOptions::new().damages_kept(0), out, |log, _| {
+    files::for_each(&args.paths, &ReadOptions::new().damages_kept(0), 1, out, |log, out| {
         let report = log.verify()?;
+        if report.bytes.missing > 0 {
+            out.complain(&shrunk(&log, report.bytes.missing));
+        }
         let modified = fs::metadata(log.path()).and_then(|metadata| metadata.modified());
+        // Records are mostly, but not always, in the order of their times.
+        let times: Vec<Timestamp> =
+            times_among(log.lines()).into_iter().chain(times_among(log.lines().rev())).collect();
         rows.push(Row {
             path: log.path().display().to_string(),
-            first: first_time(&log)?,
-            last: last_time(&log)?,
+            first: times.iter().min().copied(),
+            last: times.iter().max().copied(),
             modified: modified.ok().and_then(|time| Timestamp::try_from(time).ok()),
             report,
         });
@@ -68,11 +80,12 @@ pub(crate) fn run(args: &Ls, out: &mut Out) -> Result<Exit, Failure> {
 fn print_table(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["NAME", "SIZE", "RECORDS", "FIRST", "LAST", "DAMAGE"]);
+    table.set_header(["NAME", "SIZE", "RECORDS", "FIRST (UTC)", "LAST (UTC)", "DAMAGE"]);
+    let width = name_width(rows);
     for row in rows {
         let time = |time: Option<Timestamp>| time.map_or_else(|| String::from("-"), minute);
         table.add_row([
-            out.paint(Paint::Name, printable(&row.path)),
+            out.paint(Paint::Name, shortened(&name(&row.path), width)),
             size(row.report.bytes.sum()),
             count(row.report.records),
             time(row.first),
@@ -86,13 +99,34 @@ fn print_table(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
         }
     }
     if let Some(column) = table.column_mut(0) {
-        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(4))).set_padding((0, 1));
+        column.set_padding((0, 1));
     }
     let text = table.to_string();
     for line in text.lines() {
         out.line(line.trim_end())?;
     }
     Ok(())
+}
+
+/// How wide names may be so that rows fit the terminal; names are never cut for a program or a file.
+fn name_width(rows: &[Row]) -> usize {
+    let longest = rows.iter().map(|row| row.path.chars().count()).max().unwrap_or(0);
+    match terminal_size::terminal_size() {
+        Some((terminal_size::Width(width), _)) if io::stdout().is_terminal() => {
+            longest.min(usize::from(width).saturating_sub(OTHER_COLUMNS).max(NAME_MIN))
+        }
+        _ => longest,
+    }
+}
+
+/// The end of a path says more than its beginning.
+fn shortened(path: &str, width: usize) -> String {
+    let len = path.chars().count();
+    if len <= width {
+        return path.to_owned();
+    }
+    let end: String = path.chars().skip(len - width.saturating_sub(1)).collect();
+    format!("…{end}")
 }
 
 fn damage(report: &Report, out: &Out) -> String {
@@ -111,22 +145,11 @@ fn damage(report: &Report, out: &Out) -> String {
     out.paint(Paint::Bad, format_args!("{lines}: {}", kinds.join(", ")))
 }
 
-fn first_time(log: &Log) -> Result<Option<Timestamp>, Failure> {
-    time_among(log.lines())
-}
-
-fn last_time(log: &Log) -> Result<Option<Timestamp>, Failure> {
-    time_among(log.lines().rev())
-}
-
-/// The first time among the first few records.
-fn time_among(lines: impl Iterator<Item = jsonl_core::Result<Line>>) -> Result<Option<Timestamp>, Failure> {
-    for line in lines.take(TIME_TRIES) {
-        let line = line?;
-        // A torn line may have a time, but it is no record.
-        if let (Verdict::Record { .. }, Some(time)) = (line.verdict(), describe::time(&line.bytes)) {
-            return Ok(Some(time));
-        }
-    }
-    Ok(None)
+/// The times of the first few records.
+fn times_among(lines: impl Iterator<Item = jsonl_core::Result<Line>>) -> Vec<Timestamp> {
+    // A file that can't be read to its end has been complained about.
+    let records = lines.take(TIME_TRIES).map_while(Result::ok);
+    // A torn line may have a time, but it is no record.
+    let records = records.filter(|line| matches!(line.verdict(), Verdict::Record { .. }));
+    records.filter_map(|line| describe::time(&line.bytes)).collect()
 }

@@ -15,10 +15,11 @@ use regex::{Regex, RegexBuilder};
 use serde::Serialize;
 
 use crate::args::Search;
+use crate::commands::shrunk;
 use crate::commands::view::is_record;
 use crate::exit::{Exit, Failure};
 use crate::files::{self, Next};
-use crate::human::{plural, printable};
+use crate::human::{name, plural};
 use crate::out::{Out, Paint};
 
 /// Characters of a snippet before and behind what was found.
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &Search, out: &mut Out) -> Result<Exit, Failure> {
     let paths = if args.paths.is_empty() { &here[..] } else { &args.paths };
     let limit = args.limit.unwrap_or(u64::MAX);
     let mut found = 0;
-    files::for_each(paths, &ReadOptions::new().damages_kept(0), out, |log, out| {
+    files::for_each(paths, &ReadOptions::new().damages_kept(0), 1, out, |log, out| {
         let path = log.path().display().to_string();
         let mut printed = Ok(());
         let report = log.chunks(
@@ -58,9 +59,12 @@ pub(crate) fn run(args: &Search, out: &mut Out) -> Result<Exit, Failure> {
             },
         )?;
         printed?;
+        if report.bytes.missing > 0 {
+            out.complain(&shrunk(&log, report.bytes.missing));
+        }
         let long = report.count(DamageKind::TooLong);
         if long > 0 {
-            out.note(format_args!("{path}: {} above 16 MiB not searched", plural(long, "line")));
+            out.note(format_args!("{}: {} above 16 MiB not searched", name(&path), plural(long, "line")));
         }
         Ok(if found == limit { Next::Stop } else { Next::GoOn })
     })?;
@@ -100,8 +104,8 @@ fn print(path: &str, line: u64, hit: &Hit, out: &mut Out) -> Result<(), Failure>
         let (offset, damaged) = (hit.offset, hit.is_damaged);
         return out.object(&HitObject { path, line, offset, damaged, before, found, behind });
     }
-    let flat = |text: &str| printable(&text.replace(['\n', '\t'], " "));
-    let place = out.paint(Paint::Name, printable(path));
+    let flat = |text: &str| name(&text.replace(['\n', '\t'], " "));
+    let place = out.paint(Paint::Name, name(path));
     let number = out.paint(Paint::Dim, line);
     let damaged = if hit.is_damaged { out.paint(Paint::Bad, " (damaged line)") } else { String::new() };
     let marked = out.paint(Paint::Match, flat(found));
@@ -247,7 +251,7 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// Looks at the strings of a line until one matches.
+/// Looks at the strings of a line for the best match.
 struct Strings<'a> {
     needle: &'a Needle,
     text: &'a [u8],
@@ -256,13 +260,21 @@ struct Strings<'a> {
 
 impl Visit for Strings<'_> {
     fn string(&mut self, content: Range<usize>, _depth: usize, _is_key: bool) {
-        if self.found.is_none() {
-            self.found = self.needle.find(&unescape(&self.text[content]));
+        // A string that says more than what was looked for is worth more than a role or a name that is just that.
+        if self.found.as_ref().is_none_or(Snippet::is_bare) {
+            let found = self.needle.find(&unescape(&self.text[content]));
+            if self.found.is_none() || found.as_ref().is_some_and(|found| !found.is_bare()) {
+                self.found = found;
+            }
         }
     }
 }
 
 impl Snippet {
+    fn is_bare(&self) -> bool {
+        self.before.is_empty() && self.behind.is_empty()
+    }
+
     fn around(text: &str, found: Range<usize>) -> Self {
         let start = text[..found.start].char_indices().rev().nth(AROUND - 1).map_or(0, |(at, _)| at);
         let end = text[found.end..].char_indices().nth(AROUND).map_or(text.len(), |(at, _)| found.end + at);

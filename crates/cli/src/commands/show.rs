@@ -7,7 +7,7 @@ use jsonl_core::{Log, Verdict};
 use crate::args::{Show, View};
 use crate::commands::view;
 use crate::exit::{Exit, Failure};
-use crate::human::plural;
+use crate::human::{self, name, plural};
 use crate::out::Out;
 
 pub(crate) fn run(args: &Show, out: &mut Out) -> Result<Exit, Failure> {
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Show, out: &mut Out) -> Result<Exit, Failure> {
     }
     if damaged > 0 {
         let lines = plural(damaged, "damaged line");
-        out.note(format_args!("{}: {lines}; annals verify describes them", path.display()));
+        out.note(format_args!("{}: {lines}; annals verify describes them", human::path(&path)));
     }
     Ok(Exit::Done)
 }
@@ -34,18 +34,28 @@ fn show_one(log: &Log, number: u64, view: View, out: &mut Out) -> Result<Exit, F
     let line = index.and_then(|index| log.lines().nth(index)).transpose()?;
     let Some(line) = line else {
         let lines = plural(log.lines().count() as u64, "line");
-        let text = format!("{}: has {lines}, and no line {number}", log.path().display());
+        let text = format!("{}: has {lines}, and no line {number}", human::path(log.path()));
         return Err(Failure::Told(Exit::NotFound, text));
     };
+    if view.raw {
+        // Whatever it is.
+        out.bytes(&line.bytes)?;
+        out.bytes(b"\n")?;
+        return Ok(if let Verdict::Damaged { .. } = line.verdict() { Exit::Damaged } else { Exit::Done });
+    }
     // Somebody who asks for one line wants all of it.
     match view::print(&line, View { full: true, ..view }, out)? {
         Verdict::Damaged { .. } => {
             if !out.json {
-                out.line(String::from_utf8_lossy(&line.bytes).escape_debug())?;
+                out.line(format_args!("  {}", name(&String::from_utf8_lossy(&line.bytes))))?;
             }
             Ok(Exit::Damaged)
         }
-        _ => Ok(Exit::Done),
+        Verdict::Blank => {
+            out.note(format_args!("{}: line {number} is blank", human::path(log.path())));
+            Ok(Exit::Done)
+        }
+        Verdict::Record { .. } => Ok(Exit::Done),
     }
 }
 

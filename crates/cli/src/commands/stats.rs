@@ -8,11 +8,12 @@ use jsonl_core::{ReadOptions, Report, Verdict, scan, verdict};
 use serde::Serialize;
 
 use crate::args::Stats;
+use crate::commands::shrunk;
 use crate::commands::summary::Summary;
 use crate::describe;
 use crate::exit::{Exit, Failure};
 use crate::files::{self, Next};
-use crate::human::{count, minute, plural, printable, size};
+use crate::human::{count, minute, name, plural, size};
 use crate::out::{Out, Paint};
 
 /// Different words that are counted; those that come later are put together. A log may have any number.
@@ -135,7 +136,7 @@ pub(crate) fn run(args: &Stats, out: &mut Out) -> Result<Exit, Failure> {
     let mut files = 0;
     let mut counts = Counts::default();
     let mut total: Option<Report> = None;
-    files::for_each(&args.paths, &ReadOptions::new().damages_kept(0), out, |log, _| {
+    files::for_each(&args.paths, &ReadOptions::new().damages_kept(0), 2, out, |log, out| {
         let report = log.verify()?;
         log.chunks(
             |chunk| {
@@ -150,6 +151,9 @@ pub(crate) fn run(args: &Stats, out: &mut Out) -> Result<Exit, Failure> {
                 ControlFlow::Continue(())
             },
         )?;
+        if report.bytes.missing > 0 {
+            out.complain(&shrunk(&log, report.bytes.missing));
+        }
         files += 1;
         match &mut total {
             Some(total) => total.add(&report),
@@ -172,7 +176,7 @@ pub(crate) fn run(args: &Stats, out: &mut Out) -> Result<Exit, Failure> {
         })?;
         return Ok(Exit::Done);
     }
-    let mut row = |name: &str, value: String| out.line(format_args!("{name:<12}{value}"));
+    let mut row = |title: &str, value: String| out.line(format_args!("{title:<12}{value}"));
     row("files", count(files))?;
     row("size", size(report.bytes.sum()))?;
     row("lines", count(report.lines))?;
@@ -207,7 +211,7 @@ fn print_words(title: &str, words: &Words, out: &mut Out) -> Result<(), Failure>
     }
     out.line(format_args!("\n{}", out.paint(Paint::Dim, format_args!("{:>10}  {title}", "records"))))?;
     for (word, times) in sorted.iter().take(WORDS_SHOWN) {
-        out.line(format_args!("{:>10}  {}", count(*times), printable(word)))?;
+        out.line(format_args!("{:>10}  {}", count(*times), name(word)))?;
     }
     let rest = sorted.len().saturating_sub(WORDS_SHOWN);
     if rest > 0 || words.others > 0 {

@@ -14,7 +14,7 @@ pub(super) struct Summary {
     sealed: u64,
     blank: u64,
     damaged: u64,
-    /// The last line has no newline: `record`, `torn` or null.
+    /// The last line has no newline and is the beginning of a record, `torn`, or a whole one, `record`.
     tail: Option<&'static str>,
     missing_bytes: u64,
     damage_kinds: BTreeMap<&'static str, u64>,
@@ -74,9 +74,9 @@ pub(super) fn damage_text(damage: &Damage) -> String {
         Some(line) => format!("line {line}"),
         None => format!("offset {}", damage.offset),
     };
-    let what = match damage.terminated {
-        true => damage.kind.to_string(),
-        false => format!("{} at the end, perhaps still being written", damage.kind),
+    let what = match (damage.kind, damage.terminated) {
+        (DamageKind::Torn, false) => String::from("torn record at the end, perhaps still being written"),
+        (kind, _) => kind.to_string(),
     };
     let salvage = match damage.salvage.len() {
         0 => String::new(),

@@ -7,24 +7,23 @@ use jsonl_core::{Follow, Followed, From, Line, Log, Verdict};
 use crate::args::Tail;
 use crate::commands::view;
 use crate::exit::{Exit, Failure};
+use crate::human;
 use crate::out::Out;
 
 pub(crate) fn run(args: &Tail, out: &mut Out) -> Result<Exit, Failure> {
     let log = Log::open(&args.file)?;
-    let mut lines: Vec<Line> = Vec::new();
-    let mut records = 0;
-    for line in log.lines().rev() {
-        if records == args.lines {
+    let start = start_of_tail(&log, args.lines)?;
+    // What was shown of the last line, where that has no newline yet.
+    let mut shown: Option<Line> = None;
+    for line in log.lines_since(&log.cursor_at(start)?)? {
+        let line = line?;
+        let is_record = matches!(line.verdict(), Verdict::Record { .. });
+        if args.follow && !line.terminated && !is_record {
+            // Comes again when it is complete.
             break;
         }
-        let line = line?;
-        records += usize::from(matches!(line.verdict(), Verdict::Record { .. }));
-        lines.push(line);
-    }
-    // A last line that is still being written comes again when it is complete.
-    let follows = |line: &Line| args.follow && !line.terminated;
-    for line in lines.iter().rev().filter(|line| !follows(line)) {
-        view::print(line, args.view, out)?;
+        view::print(&line, args.view, out)?;
+        shown = Some(line).filter(|line| !line.terminated);
     }
     if !args.follow {
         return Ok(Exit::Done);
@@ -34,16 +33,42 @@ pub(crate) fn run(args: &Tail, out: &mut Out) -> Result<Exit, Failure> {
     loop {
         match follow.next_within(Duration::from_secs(3600))? {
             Some(Followed::Line(line)) => {
-                view::print(&line, args.view, out)?;
-                out.flush()?;
+                let is_old = shown
+                    .take()
+                    .is_some_and(|shown| (shown.offset, shown.bytes) == (line.offset, line.bytes.clone()));
+                if !is_old {
+                    view::print(&line, args.view, out)?;
+                    out.flush()?;
+                }
             }
             Some(Followed::Replaced { resumed: false }) => {
                 out.note(format_args!(
                     "{}: another log is in its place, from the start",
-                    args.file.display()
+                    human::path(&args.file)
                 ));
             }
             Some(_) | None => {}
         }
     }
+}
+
+/// Where the last `count` records begin. Damaged lines count as well, or a log of nothing else would be shown
+/// whole; an unfinished last line does not.
+fn start_of_tail(log: &Log, count: usize) -> Result<u64, Failure> {
+    let mut found = 0;
+    let mut start = log.len();
+    for line in log.lines().rev() {
+        let line = line?;
+        let counts = match line.verdict() {
+            Verdict::Blank => false,
+            Verdict::Record { .. } => true,
+            Verdict::Damaged { .. } => line.terminated,
+        };
+        if counts && found == count {
+            break;
+        }
+        found += usize::from(counts);
+        start = line.offset;
+    }
+    Ok(start)
 }

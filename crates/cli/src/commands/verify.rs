@@ -7,7 +7,7 @@ use crate::args::Verify;
 use crate::commands::summary::{DamageObject, Summary, damage_text};
 use crate::exit::{Exit, Failure};
 use crate::files::{self, Next};
-use crate::human::{count, plural, printable, size};
+use crate::human::{count, name, plural, size};
 use crate::out::{Out, Paint};
 
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Verify, out: &mut Out) -> Result<Exit, Failure> {
     let options = ReadOptions::new().damages_kept(args.limit).seals(seals);
     let mut worst = Exit::Done;
     let (mut files, mut bytes, mut damaged) = (0, 0, 0);
-    files::for_each(&args.paths, &options, out, |log, out| {
+    files::for_each(&args.paths, &options, 1, out, |log, out| {
         let report = log.verify()?;
         let path = log.path().display().to_string();
         let (verdict, exit) = match () {
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Verify, out: &mut Out) -> Result<Exit, Failure> {
         let mut line = format!(
             "{} {}: {}",
             out.paint(paint, format_args!("{verdict:<10}")),
-            printable(&path),
+            name(&path),
             plural(report.records, "record")
         );
         if report.sealed > 0 {

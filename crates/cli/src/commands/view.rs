@@ -2,13 +2,12 @@
 
 use jsonl_core::{DamageKind, Line, Verdict, verdict};
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::args::View;
 use crate::describe::{self, Described, Part};
 use crate::exit::Failure;
-use crate::human::{one_line, printable, second, size};
+use crate::human::{name, one_line, printable, second, size};
 use crate::out::{Out, Paint};
 
 /// Folded things take at most so many characters.
@@ -53,43 +52,48 @@ fn print_record(line: &Line, view: View, out: &mut Out) -> Result<(), Failure> {
         return out.object(&RecordObject { line: line.number, offset: line.offset, damage: None, record });
     }
     let time = describe::time(text);
-    let described = match line.parse::<Value>() {
-        Ok(Some(record)) => Described::of(&record),
-        // A number like 1e999 is JSON, but no `Value`: shown as it is.
-        _ => {
-            let text = String::from_utf8_lossy(text).into_owned();
-            Described { role: String::from("record"), parts: vec![Part::Json(text)] }
-        }
-    };
-    let place = match line.number {
-        Some(number) => format!("#{number}"),
-        None => format!("@{}", line.offset),
-    };
-    let mut head = out.paint(Paint::Name, printable(&described.role));
+    let described = Described::of(text);
+    let mut head = out.paint(Paint::Name, name(&described.role));
     if let Some(time) = time {
         head += &out.paint(Paint::Dim, format_args!("  {}", second(time)));
     }
-    out.line(format_args!("{head}{}", out.paint(Paint::Dim, format_args!("  {place}"))))?;
+    out.line(format_args!("{head}{}", out.paint(Paint::Dim, format_args!("  {}", place_of(line)))))?;
     for part in &described.parts {
         print_part(part, view.full, out)?;
     }
     out.line("")
 }
 
+/// `#12`, as in `show FILE@12`, where lines were counted.
+fn place_of(line: &Line) -> String {
+    match line.number {
+        Some(number) => format!("#{number}"),
+        None => format!("offset {}", line.offset),
+    }
+}
+
 fn print_part(part: &Part, full: bool, out: &mut Out) -> Result<(), Failure> {
-    let fold = |text: &str| if full { printable(text) } else { one_line(text, FOLDED_WIDTH) };
+    // What is folded is one line, and what is not has every line indented: nothing in a record looks like a head.
+    let lead = |lead: &str, text: &str, paint, out: &mut Out| {
+        if !full {
+            return out.line(out.paint(paint, format_args!("  {lead}{}", one_line(text, FOLDED_WIDTH))));
+        }
+        let mut lines = text.lines();
+        out.line(out.paint(paint, format_args!("  {lead}{}", printable(lines.next().unwrap_or_default()))))?;
+        lines.try_for_each(|line| out.line(out.paint(paint, format_args!("    {}", printable(line)))))
+    };
     match part {
         Part::Text(text) => print_text(text, full, out),
-        Part::Thinking(text) => out.line(out.paint(Paint::Dim, format_args!("  (thinking) {}", fold(text)))),
-        Part::Call { name, arguments } => {
-            out.line(format_args!("  → {} {}", out.paint(Paint::Plain, printable(name)), fold(arguments)))
+        Part::Thinking(text) => lead("(thinking) ", text, Paint::Dim, out),
+        Part::Call { name: tool, arguments } => {
+            lead(&format!("→ {} ", name(tool)), arguments, Paint::Plain, out)
         }
-        Part::Result(text) => out.line(out.paint(Paint::Dim, format_args!("  ← {}", fold(text)))),
+        Part::Result(text) => lead("← ", text, Paint::Dim, out),
+        Part::Json(text) => lead("", text, Paint::Plain, out),
         Part::Attachment { kind, bytes } => {
-            let text = format!("  [{}, {}]", printable(kind), size(*bytes as u64));
+            let text = format!("  [{}, {}]", name(kind), size(*bytes as u64));
             out.line(out.paint(Paint::Dim, text))
         }
-        Part::Json(text) => out.line(format_args!("  {}", fold(text))),
     }
 }
 
@@ -117,7 +121,8 @@ fn print_damaged(line: &Line, kind: DamageKind, view: View, out: &mut Out) -> Re
         Some(number) => format!("line {number}"),
         None => format!("offset {}", line.offset),
     };
-    let rest = if line.terminated { "" } else { " at the end, perhaps still being written" };
+    let is_open = !line.terminated && kind == DamageKind::Torn;
+    let rest = if is_open { " at the end, perhaps still being written" } else { "" };
     let text = format!("[{place}: {kind}{rest}, {}]", size(line.len));
     if view.raw {
         // Not among the data.

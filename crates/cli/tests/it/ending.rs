@@ -122,6 +122,23 @@ fn wrong_arguments_are_explained() {
     place.annals(&["log", "append", "no/such/folder.jsonl"]).check(3);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_listening_to_the_talk_is_no_reason_to_panic() {
+    let place = Place::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = place.command(&["ls", "missing"]).stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(3));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_used_as_a_folder_is_not_found() {
+    let place = Place::new();
+    place.file("a.jsonl", "1\n");
+    place.annals(&["ls", "a.jsonl/b.jsonl"]).check(3);
+}
+
 #[test]
 fn help_and_completions_are_there() {
     let place = Place::new();

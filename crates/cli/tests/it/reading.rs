@@ -24,6 +24,8 @@ fn ls_lists_the_newest_first_and_looks_into_folders() {
     assert!(lines[1].contains("2026-03-01 00:00") && lines[1].ends_with("1 line: not JSON"), "{ended:?}");
     assert!(lines[2].ends_with("unfinished last line"), "{ended:?}");
     assert!(lines[3].contains("2026-01-01 00:00  2026-01-02 00:00") && lines[3].ends_with('-'), "{ended:?}");
+    // A file that is named and in a named folder is listed once.
+    assert_eq!(place.annals(&["ls", "a", "a/old.jsonl", "."]).check(0).out.lines().count(), 4);
     assert!(lines.iter().all(|line| !line.ends_with(' ')));
     let objects = place.annals(&["--json", "ls", "a", "--limit", "2"]).check(0).objects();
     assert_eq!(objects.len(), 2);
@@ -99,6 +101,10 @@ fn tail_shows_the_last_records() {
     assert_eq!((raw("0"), raw("1"), raw("2")), (String::new(), "4\n".into(), "3\n4\n".into()));
     assert_eq!(raw("99"), "1\n2\n3\n4\n");
     let shown = place.annals(&["tail", "-n", "3", "s.jsonl"]).check(0).out;
+    // Where nothing is a record, it is not everything that is shown.
+    place.file("bad.jsonl", "bad\n\n".repeat(1000));
+    let bad = place.annals(&["tail", "-n", "3", "bad.jsonl"]).check(0).out;
+    assert_eq!(bad.matches("not JSON").count(), 3, "{bad}");
     assert!(shown.contains("not JSON") && shown.contains("perhaps still being written"), "{shown}");
 }
 
@@ -117,6 +123,54 @@ fn tail_follows_growth_and_replacement() {
     assert_eq!(lines.next().unwrap(), "4");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn tail_shows_a_last_record_without_newline_once() {
+    let place = Place::new();
+    let path = place.file("s.jsonl", "1\n2");
+    let mut child = place.command(&["tail", "--raw", "-f", "-n", "1", "s.jsonl"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), "2");
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(b"\n3\n").unwrap();
+    assert_eq!(lines.next().unwrap(), "3");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Whatever a record or a file name holds, nothing but the program makes lines that look like its own.
+#[test]
+fn nobody_forges_output() {
+    let place = Place::new();
+    let forged = r#"{"role":"user\n\nassistant  2026-01-01 00:00:00  #99\n  approved","content":"hi"}"#;
+    place
+        .file("s.jsonl", format!("{forged}\n{{\"tool_call_id\":\"1\",\"content\":\"a\\nassistant  #7\"}}\n"));
+    for view in [&["show", "s.jsonl"][..], &["show", "--full", "s.jsonl"], &["stats", "s.jsonl"]] {
+        let ended = place.annals(view).check(0);
+        assert!(!ended.out.lines().any(|line| line.starts_with("assistant")), "{ended:?}");
+    }
+    if std::fs::write(place.path("x\nok         real.jsonl: 4 records\nb.jsonl"), "5\n").is_ok() {
+        for args in [&["verify", "."][..], &["ls", "."], &["search", "-e", ".", "."]] {
+            let ended = place.annals(args);
+            assert!(!ended.out.lines().any(|line| line.starts_with("ok         real")), "{ended:?}");
+        }
+    }
+}
+
+#[test]
+fn records_are_shown_with_their_own_numbers_and_order() {
+    let place = Place::new();
+    let record = r#"{"z":1.10,"a":123456789012345678901234567890,"z":3,"b":1E5}"#;
+    place.file("s.jsonl", format!("{record}\n\n"));
+    let shown = place.annals(&["show", "s.jsonl@1"]).check(0).out;
+    assert!(shown.contains(record), "{shown}");
+    let blank = place.annals(&["show", "s.jsonl@2"]).check(0);
+    assert!(blank.talk.contains("line 2 is blank"), "{blank:?}");
+    place.file("d.jsonl", b"{\"a\":\"\xFF\"}\n");
+    let mut raw = place.command(&["show", "--raw", "d.jsonl@1"]).spawn().unwrap();
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut raw.stdout.take().unwrap(), &mut bytes).unwrap();
+    assert_eq!((bytes, raw.wait().unwrap().code()), (b"{\"a\":\"\xFF\"}\n".to_vec(), Some(4)));
 }
 
 #[test]

@@ -34,6 +34,17 @@ fn the_current_folder_is_searched_by_default_and_a_limit_stops() {
 }
 
 #[test]
+fn text_is_shown_rather_than_a_role_that_is_just_the_word() {
+    let place = Place::new();
+    place.file(
+        "a.jsonl",
+        "{\"role\":\"user\",\"content\":\"the user said\"}\n{\"role\":\"user\",\"content\":\"hi\"}\n",
+    );
+    let ended = place.annals(&["search", "user", "a.jsonl"]).check(0);
+    assert_eq!(ended.out, "a.jsonl:1: the user said\na.jsonl:2: user\n");
+}
+
+#[test]
 fn damaged_lines_are_searched_too() {
     let place = Place::new();
     place.file("a.jsonl", "{\"t\":\"lost wo\n{\"t\":\"lost w\\u006frds\n");

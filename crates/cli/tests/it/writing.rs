@@ -44,13 +44,16 @@ fn a_line_that_is_not_json_is_named_and_what_came_before_is_kept() {
     let ended =
         place.annals_with(&["log", "append", "log.jsonl"], b"{\"a\":1}\n\n{\"b\":2\n{\"c\":3}\n").check(4);
     assert!(ended.talk.contains("standard input, line 3:"), "{ended:?}");
-    assert!(ended.talk.contains("1 record before it appended"), "{ended:?}");
+    assert!(ended.talk.contains("1 record before it appended, nothing after it"), "{ended:?}");
     assert_eq!(fs::read_to_string(place.path("log.jsonl")).unwrap(), "{\"a\":1}\n");
     let ended = place.annals_with(&["log", "append", "--checksum", "log.jsonl"], b"5\n").check(4);
     assert!(ended.talk.contains("only an object can carry a checksum"), "{ended:?}");
+    // What an editor put in front of the first one is no part of it.
+    place.annals_with(&["log", "append", "mark.jsonl"], b"\xEF\xBB\xBF{\"a\":1}\n").check(0);
+    assert_eq!(fs::read_to_string(place.path("mark.jsonl")).unwrap(), "{\"a\":1}\n");
     let long = format!("\"{}\"\n", "x".repeat(17 << 20));
     let ended = place.annals_with(&["log", "append", "log.jsonl"], long.as_bytes()).check(4);
-    assert!(ended.talk.contains("more than the 16777216"), "{ended:?}");
+    assert!(ended.talk.contains("a line may have 16777216"), "{ended:?}");
 }
 
 #[test]
@@ -103,6 +106,26 @@ fn repair_says_what_it_would_do_and_does_it() {
     fs::write(&path, log).unwrap();
     place.annals(&["log", "repair", "--salvage", "log.jsonl"]).check(0);
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"c\":3}\n{\"d\":4}\n");
+}
+
+#[test]
+fn a_last_line_that_may_still_be_written_is_left_alone() {
+    let place = Place::new();
+    let path = place.file("log.jsonl", "{\"a\":1}\nbad\n{\"half\":");
+    let ended = place.annals(&["log", "repair", "log.jsonl"]).check(7);
+    assert!(
+        ended.talk.contains("perhaps somebody is still writing") && ended.talk.contains("--force"),
+        "{ended:?}"
+    );
+    place.annals(&["log", "repair", "--dry-run", "log.jsonl"]).check(0);
+    place.annals(&["log", "repair", "--force", "log.jsonl"]).check(0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"a\":1}\n");
+    // One that is old will not be finished.
+    fs::write(&path, "{\"a\":1}\n{\"half\":").unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_modified(old).unwrap();
+    place.annals(&["log", "repair", "log.jsonl"]).check(0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"a\":1}\n");
 }
 
 /// A file size limit of the shell's ends neither the program nor the log.

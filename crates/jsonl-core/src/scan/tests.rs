@@ -78,6 +78,17 @@ fn members_are_those_of_the_object() {
 }
 
 #[test]
+fn items_are_those_of_the_array() {
+    let found = |text: &'static str| -> Vec<&str> {
+        items(text.as_bytes()).map(|item| std::str::from_utf8(item).unwrap()).collect()
+    };
+    assert_eq!(found(r#" [1 , {"a":[2]},"x", [] ] "#), ["1", r#"{"a":[2]}"#, "\"x\"", "[]"]);
+    for other in ["", "[]", "[ ]", "{}", "5", "{\"a\":[1]}"] {
+        assert!(found(other).is_empty(), "{other}");
+    }
+}
+
+#[test]
 fn unescaping_is_what_serde_json_does() {
     for content in [
         "plain",

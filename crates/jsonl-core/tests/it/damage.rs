@@ -182,6 +182,9 @@ fn a_tail_in_flight_is_no_damage_to_worry_about() {
     let place = Place::with("{\"a\":1}\n{\"a\":");
     let report = place.log().verify().unwrap();
     assert!(report.is_in_flight() && !report.is_clean());
+    // NULs never become a record.
+    let place = Place::with("{\"a\":1}\n\0\0\0\0");
+    assert!(!place.log().verify().unwrap().is_in_flight());
     let place = Place::with("{\"a\":1}\n{\"a\":2}");
     let report = place.log().verify().unwrap();
     assert!(report.is_clean() && report.unterminated && !report.is_in_flight());

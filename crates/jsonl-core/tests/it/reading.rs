@@ -240,7 +240,7 @@ fn an_unterminated_line_above_the_limit_is_passed_over() {
             let log = options.max_line_len(100).open(&place.path).unwrap();
             let loaded: Loaded<Value> = log.load().unwrap();
             assert_eq!((loaded.records.len(), loaded.report.bytes.oversize), (1, len as u64));
-            assert!(loaded.report.is_in_flight());
+            assert!(!loaded.report.is_in_flight() && !loaded.report.is_clean());
             assert_eq!(log.tail::<Value>(10).unwrap().records.len(), 1);
             assert_eq!(log.lines().rev().map(|line| line.unwrap().len).sum::<u64>(), bytes.len() as u64);
         }
@@ -313,6 +313,11 @@ fn a_seal_is_taken_off_before_the_type_sees_it() {
     assert_eq!((strict.records[0].a, strict.report.mismatched, strict.report.sealed), (1, 2, 3));
     let values = place.log().load::<Value>().unwrap();
     assert_eq!(values.records, [json!({"a": 1}), json!({"a": 2, "crc32": "00000000"}), json!({})]);
+    // Also where somebody has turned the line ends into CRLF; and not where nobody is to look for seals.
+    let crlf = Place::with(String::from_utf8(place.bytes()).unwrap().replace('\n', "\r\n"));
+    assert_eq!(crlf.log().load::<Value>().unwrap().records, values.records);
+    let ignoring = ReadOptions::new().seals(Seals::Ignore).open(&place.path).unwrap();
+    assert!(ignoring.load::<Value>().unwrap().records.iter().all(|record| record.get("crc32").is_some()));
     let required = ReadOptions::new().seals(Seals::Require).open(&place.path).unwrap();
     assert_eq!(required.load::<Value>().unwrap().records.len(), 3);
 }
@@ -344,6 +349,16 @@ fn a_cursor_stays_good_while_the_log_grows() {
     let since = place.log().load_since::<Value>(&cursor).unwrap();
     assert_eq!(since.records, [json!({"n": 3})]);
     assert_eq!((since.report.start, since.report.bytes.torn), (16, 6));
+    assert_eq!(since.report.damages[0].line, None, "nobody has counted the lines before");
+    let log = place.log();
+    let lines: Vec<Line> = log.lines_since(&cursor).unwrap().map(Result::unwrap).collect();
+    let mut back: Vec<Line> = log.lines_since(&cursor).unwrap().rev().map(Result::unwrap).collect();
+    back.reverse();
+    assert_eq!(lines, back);
+    assert_eq!(
+        lines.iter().map(|line| (line.offset, line.number)).collect::<Vec<_>>(),
+        [(16, None), (22, None)]
+    );
     let middle = place.log().cursor_at(8).unwrap();
     assert_eq!(place.log().load_since::<Value>(&middle).unwrap().records.len(), 2);
 }
