@@ -175,8 +175,12 @@ pub(crate) struct Verify {
     pub(crate) limit: usize,
 
     /// Take lines without a checksum for damaged
-    #[arg(long)]
+    #[arg(long, conflicts_with = "ignore_checksums")]
     pub(crate) require_checksums: bool,
+
+    /// Don't look at checksums: for logs of other programs with a last member `crc32` of their own
+    #[arg(long)]
+    pub(crate) ignore_checksums: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -236,6 +240,10 @@ pub(crate) struct Repair {
     /// Put complete records found inside damaged lines in their place
     #[arg(long)]
     pub(crate) salvage: bool,
+
+    /// Don't look at checksums: for logs of other programs with a last member `crc32` of their own
+    #[arg(long)]
+    pub(crate) ignore_checksums: bool,
 
     /// Also if the last line is unfinished and only seconds old
     #[arg(long)]

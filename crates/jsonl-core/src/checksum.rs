@@ -56,7 +56,7 @@ pub fn covered(line: &[u8]) -> Option<&[u8]> {
 ///
 /// Returns `false`, and changes nothing, where there is no object from `start` to the end of `buffer`.
 pub fn seal(buffer: &mut Vec<u8>, start: usize) -> bool {
-    let object = &buffer[start..];
+    let object = buffer.get(start..).unwrap_or_default();
     if object.first() != Some(&b'{') || object.last() != Some(&b'}') {
         return false;
     }
@@ -79,8 +79,10 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8; 8])> {
     if tail != TAIL || head[1..] != HEAD[1..] {
         return None;
     }
-    if head[0] == b',' && !covered.is_empty() {
-        return Some((covered, digits));
+    if head[0] == b',' {
+        // Behind a comma there has to be a member: an object is longer than its brace.
+        let is_member = covered.len() > 1 && !covered[1..].iter().all(u8::is_ascii_whitespace);
+        return is_member.then_some((covered, digits));
     }
     // An object without other members: only its brace, and perhaps white space, stand before.
     let before = &line[..line.len() - SEAL_LEN + 1];
@@ -158,6 +160,8 @@ mod tests {
             r#"{"a":1,"crc32": "deadbeef"}"#,
             r#"x"crc32":"deadbeef"}"#,
             r#","crc32":"deadbeef"}"#,
+            r#"{,"crc32":"15d54739"}"#,
+            r#"{ ,"crc32":"deadbeef"}"#,
         ] {
             assert_eq!(check(line.as_bytes()), Seal::Absent, "{line}");
         }

@@ -15,18 +15,19 @@ const WITNESS_LEN: u64 = 4096;
 /// A place between two lines of one particular log.
 ///
 /// It stays good while the log grows, and says so when the log was replaced or its bytes were changed: it
-/// knows the file's identity and the checksum of the bytes in front of it. Keep it wherever you like; it is
+/// knows the file's number and the checksum of the bytes in front of it. Keep it wherever you like; it is
 /// `Serialize` and `Deserialize`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     offset: u64,
-    identity: Identity,
+    /// The file's number. Not its device, which may have another one after the next start.
+    file: u64,
     /// CRC-32 of the bytes in front of `offset`, at most [`WITNESS_LEN`].
     witness: u32,
 }
 
 /// What tells a file from one that was put in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     device: u64,
     file: u64,
@@ -45,11 +46,6 @@ impl Identity {
         use std::os::windows::fs::MetadataExt;
         Self { device: 0, file: metadata.creation_time() }
     }
-
-    #[cfg(unix)]
-    pub(crate) fn inode(self) -> u64 {
-        self.file
-    }
 }
 
 impl Cursor {
@@ -66,7 +62,7 @@ impl Cursor {
             None => match log.lines().next_back().transpose()? {
                 Some(line) if line.terminated => line.end(),
                 Some(line) => line.offset,
-                None => 0,
+                None => log.start,
             },
         };
         let stale = || Error::StaleCursor { path: log.path().to_owned(), offset };
@@ -76,12 +72,12 @@ impl Cursor {
                 return Err(stale());
             }
         }
-        Ok(Self { offset, identity: log.identity, witness: witness(log, offset)? })
+        Ok(Self { offset, file: log.identity.file, witness: witness(log, offset)? })
     }
 
     /// The cursor's offset, if it belongs to this log.
     pub(crate) fn start_in(&self, log: &Log) -> Result<u64> {
-        let same = self.identity == log.identity
+        let same = self.file == log.identity.file
             && self.offset <= log.len()
             && witness(log, self.offset)? == self.witness;
         if same {

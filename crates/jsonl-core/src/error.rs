@@ -156,23 +156,28 @@ impl Display for Error {
             Self::Shrunk { missing, .. } => {
                 write!(f, "{path}: {missing} bytes went missing while reading; read it again")
             }
-            Self::TooLong { len, max, .. } => {
-                write!(
-                    f,
-                    "{path}: {len} bytes are more than the {max} that one line may have; nothing was written"
-                )
-            }
+            Self::TooLong { len, max, .. } => write!(
+                f,
+                "{path}: {len} bytes are more than the {max} that one line may have; nothing was written, split it \
+                 or allow longer lines"
+            ),
             Self::NotJson { kind, at, .. } => {
                 write!(f, "{path}: not a record ({kind}, at byte {at}); nothing was written")
             }
             Self::NotAnObject { .. } => {
-                write!(f, "{path}: only an object can carry a checksum; nothing was written")
+                write!(
+                    f,
+                    "{path}: only an object can carry a checksum; nothing was written, put the value into one"
+                )
             }
             Self::Encode { source, .. } => {
                 write!(f, "{path}: cannot turn the record into JSON: {source}; nothing was written")
             }
             Self::StaleCursor { offset, .. } => {
-                write!(f, "{path}: was replaced since offset {offset} was read; start from the beginning")
+                write!(
+                    f,
+                    "{path}: no line begins at offset {offset}, or the log was replaced since; start from the beginning"
+                )
             }
         }
     }

@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 
 use crate::cursor::{Cursor, Identity};
 use crate::error::{Error, Result};
-use crate::lines::Line;
+use crate::lines::{Line, Lines};
 use crate::read_options::ReadOptions;
 use crate::reader::{Log, open_regular};
-use crate::source::Buffer;
+use crate::source::{Buffer, HEAD_LEN};
 use crate::verdict::Verdict;
 
 /// How many of the last lines are remembered, to be found again in a replaced log.
@@ -33,9 +33,6 @@ const MATCH_MIN: usize = 4;
 
 /// How many bytes in front of the place are compared, to notice a file that was rewritten under the same name.
 const WITNESS_LEN: u64 = 64;
-
-/// What is kept of a line that is too long.
-const HEAD_LEN: usize = 80;
 
 /// A log that is replaced faster than it can be opened is given up after so many tries.
 const OPEN_TRIES: usize = 100;
@@ -146,8 +143,12 @@ impl Follow {
     ///
     /// [`Error::Io`], [`Error::NotAFile`]; [`Error::StaleCursor`] for a cursor of another log.
     pub fn new(path: impl AsRef<Path>, from: From) -> Result<Self> {
-        let path = path.as_ref();
-        let options = ReadOptions::new().threads(1);
+        Self::with(&ReadOptions::new(), path.as_ref(), from)
+    }
+
+    /// With other limits: [`ReadOptions::follow`].
+    pub(crate) fn with(options: &ReadOptions, path: &Path, from: From) -> Result<Self> {
+        let options = options.clone().threads(1);
         let (log, file) = open_twice(path, &options)?;
         let offset = match from {
             From::Beginning => 0,
@@ -217,7 +218,13 @@ impl Follow {
                     return Ok(());
                 }
                 // Nobody writes to the old file any more; what was written since it was read comes first.
-                self.read_on()?;
+                loop {
+                    let before = self.ready.len();
+                    self.read_on()?;
+                    if self.ready.len() == before {
+                        break;
+                    }
+                }
                 waiting_while_gone(self.move_to_new())
             }
             Err(error) => waiting_while_gone(Err(error)),
@@ -232,13 +239,15 @@ impl Follow {
         if !self.is_untouched(&metadata)? {
             return Ok(());
         }
+        self.check_pending(metadata.len())?;
         loop {
             let mut window = Buffer::default();
             let from = self.offset + self.passed.unwrap_or(self.pending.len() as u64);
             let got = window.fill(&self.file, from, STEP_LEN).map_err(Error::io("read", &self.path))?;
             self.take(&window);
+            self.take_witness()?;
             if got < STEP_LEN || !self.ready.is_empty() {
-                return self.take_witness();
+                return Ok(());
             }
         }
     }
@@ -255,7 +264,14 @@ impl Follow {
                 }
                 None => {
                     self.pending.extend_from_slice(line);
-                    Line::complete(self.offset, mem::take(&mut self.pending), rules)
+                    let mut line = mem::take(&mut self.pending);
+                    let len = line.len();
+                    if len > rules.max_line_len {
+                        line.truncate(HEAD_LEN);
+                        Line::cut(self.offset, len as u64 + 1, line, rules)
+                    } else {
+                        Line::complete(self.offset, line, rules)
+                    }
                 }
             };
             self.hand_out(line);
@@ -290,10 +306,10 @@ impl Follow {
 
     /// Fills the memory with the records in front of `offset`.
     fn remember_before(&mut self, log: &Log) -> Result<()> {
-        let mut lines = log.lines();
+        let mut lines = Lines::new(log, self.options.rules(), 0, self.offset);
         while self.seen.len() < MEMORY_LEN {
             let Some(line) = lines.next_back().transpose()? else { break };
-            if line.end() <= self.offset && matches!(line.verdict(), Verdict::Record { .. }) {
+            if matches!(line.verdict(), Verdict::Record { .. }) {
                 self.seen.push_front(Fingerprint::of(&line.bytes));
             }
         }
@@ -315,6 +331,21 @@ impl Follow {
     /// Whether the file still has, in front of the place, what it had.
     fn is_untouched(&self, metadata: &Metadata) -> Result<bool> {
         Ok(metadata.len() >= self.offset && self.read_witness()? == self.witness)
+    }
+
+    /// A writer that died may have been cleaned up after: forgets what was read of an unfinished line, if it is
+    /// not there any more.
+    fn check_pending(&mut self, len: u64) -> Result<()> {
+        let seen = self.passed.unwrap_or(self.pending.len() as u64);
+        let compared = if self.passed.is_some() { 0 } else { self.pending.len().min(WITNESS_LEN as usize) };
+        let mut end = Buffer::default();
+        end.fill(&self.file, self.offset + seen - compared as u64, compared)
+            .map_err(Error::io("read", &self.path))?;
+        if len < self.offset + seen || !self.pending.ends_with(&end) || end.len() < compared {
+            self.pending.clear();
+            self.passed = None;
+        }
+        Ok(())
     }
 
     fn move_to_new(&mut self) -> Result<()> {
@@ -339,6 +370,8 @@ impl Follow {
         let mut window: VecDeque<Fingerprint> = VecDeque::new();
         let mut records = 0_usize;
         let mut place = None;
+        // A repair or a compaction takes bytes out, so the place is where it was or before. Of several that look
+        // alike, the last up to there: behind it may already be what is new.
         for line in log.lines() {
             let line = line?;
             if !line.terminated || !matches!(line.verdict(), Verdict::Record { .. }) {
@@ -354,7 +387,8 @@ impl Follow {
             }
             let both = window.iter().rev().zip(self.seen.iter().rev());
             let same = both.take_while(|(found, seen)| found == seen).count();
-            if same == self.seen.len() || same == records || same >= MATCH_MIN {
+            let is_known = same == self.seen.len() || same == records || same >= MATCH_MIN;
+            if is_known && (place.is_none() || line.end() <= self.offset) {
                 place = Some(line.end());
             }
         }

@@ -16,6 +16,9 @@ use parking_lot::Mutex;
 use crate::durability::Durability;
 use crate::error::Error;
 
+/// A batch grows no further by records that would take it beyond this.
+const BATCH_MAX: usize = 64 << 20;
+
 /// Records on their way to the disk.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -95,6 +98,13 @@ impl Queue {
         commit: impl FnOnce(&[u8], Durability) -> Result<u64, Failure>,
     ) -> Result<u64, Failure> {
         let mut gathering = self.gathering.lock();
+        // One write takes so much at most. What doesn't fit waits until the batch is closed and done.
+        while !gathering.bytes.is_empty() && gathering.bytes.len() + lines.len() > BATCH_MAX {
+            let full = Arc::clone(&gathering.batch);
+            drop(gathering);
+            full.result.wait();
+            gathering = self.gathering.lock();
+        }
         let leads = gathering.bytes.is_empty();
         if leads {
             gathering.bytes.push(b'\n');
@@ -106,6 +116,12 @@ impl Queue {
         drop(gathering);
         let start = if leads { self.lead(&batch, commit) } else { batch.result.wait().clone() };
         start.map(|start| start + offset)
+    }
+
+    /// Runs `work` while no batch is on its way to the disk.
+    pub(crate) fn alone<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _turn = self.turn.lock();
+        work()
     }
 
     fn lead(

@@ -59,7 +59,7 @@
 //! # Reading
 //!
 //! [`ReadOptions`] opens a [`Log`]. [`Log::load`] gives all records of a type, [`Log::fold`] and
-//! [`Log::for_each`] go through files of any size in a few megabytes of memory, [`Log::tail`] reads only the
+//! [`Log::for_each`] go through files of any size in bounded memory, [`Log::tail`] reads only the
 //! end, [`Log::lines`] goes through the raw lines from either end, [`Log::verify`] judges without parsing
 //! into anything, and [`Follow`] waits for what comes. Each gives a [`Report`] in which every byte of the
 //! file is accounted for.

@@ -8,7 +8,7 @@ use crate::line::{self, RawLine};
 use crate::parse::{Parser, Typed};
 use crate::reader::Log;
 use crate::report::{Damage, Report};
-use crate::source::{Buffer, Bytes, LongLine, Ranges, head_of};
+use crate::source::{Buffer, Bytes, HEAD_LEN, LongLine, Ranges, head_of};
 use crate::verdict::{self, Rules, Verdict};
 
 /// A line as it is in the file.
@@ -25,6 +25,7 @@ pub struct Line {
     pub bytes: Vec<u8>,
     /// Whether a newline follows.
     pub terminated: bool,
+    is_cut: bool,
     rules: Rules,
 }
 
@@ -38,7 +39,7 @@ impl Line {
     /// Whether the line is above the limit, and [`bytes`](Self::bytes) only its beginning.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        self.len - u64::from(self.terminated) > self.bytes.len() as u64
+        self.is_cut
     }
 
     /// What the line is; see the table in [`crate::verdict`].
@@ -78,12 +79,13 @@ impl Line {
 
     /// A line with its newline, just read.
     pub(crate) fn complete(offset: u64, bytes: Vec<u8>, rules: Rules) -> Self {
-        Self { number: None, offset, len: bytes.len() as u64 + 1, bytes, terminated: true, rules }
+        let len = bytes.len() as u64 + 1;
+        Self { number: None, offset, len, bytes, terminated: true, is_cut: false, rules }
     }
 
     /// A line with its newline that was too long to keep: `len` bytes with it, of which `head` are the first.
     pub(crate) fn cut(offset: u64, len: u64, head: Vec<u8>, rules: Rules) -> Self {
-        Self { number: None, offset, len, bytes: head, terminated: true, rules }
+        Self { number: None, offset, len, bytes: head, terminated: true, is_cut: true, rules }
     }
 
     pub(crate) fn as_long(&self) -> LongLine {
@@ -135,9 +137,8 @@ const STEP_MIN: u64 = 16 << 10;
 const STEP_MAX: u64 = 1 << 20;
 
 impl<'a> Lines<'a> {
-    /// The lines from `start` on, which is the beginning of one.
-    pub(crate) fn new(log: &'a Log, rules: Rules, start: u64) -> Self {
-        let end = log.len();
+    /// The lines from `start` to `end`, which are beginnings of lines or the end of the file.
+    pub(crate) fn new(log: &'a Log, rules: Rules, start: u64, end: u64) -> Self {
         let back = Back { start: end, end, window: Vec::new(), step: STEP_MIN };
         let number = (start == 0).then_some(0);
         let front = Front { start, offset: start, number, ..Front::default() };
@@ -146,14 +147,22 @@ impl<'a> Lines<'a> {
 
     fn line(&self, offset: u64, bytes: &[u8], terminated: bool) -> Line {
         let len = bytes.len() as u64 + u64::from(terminated);
-        let kept = if bytes.len() > self.rules.max_line_len { &head_of(bytes)[..] } else { bytes };
-        Line { number: None, offset, len, bytes: kept.to_vec(), terminated, rules: self.rules }
+        let is_cut = bytes.len() > self.rules.max_line_len;
+        let kept = if is_cut { head_of(bytes).bytes().to_vec() } else { bytes.to_vec() };
+        Line { number: None, offset, len, bytes: kept, terminated, is_cut, rules: self.rules }
     }
 
     fn long(&self, long: &LongLine) -> Line {
         let len = long.len + u64::from(long.terminated);
-        let bytes = long.head.to_vec();
-        Line { number: None, offset: long.offset, len, bytes, terminated: long.terminated, rules: self.rules }
+        Line {
+            number: None,
+            offset: long.offset,
+            len,
+            bytes: long.head.bytes().to_vec(),
+            terminated: long.terminated,
+            is_cut: true,
+            rules: self.rules,
+        }
     }
 
     fn pull_front(&mut self) -> Result<Option<Line>> {
@@ -253,7 +262,7 @@ impl<'a> Lines<'a> {
             }
             offset = from;
         }
-        let head = head_of(&self.bytes_between(offset, end.min(offset + 80))?);
+        let head = head_of(&self.bytes_between(offset, end.min(offset + HEAD_LEN as u64))?);
         self.back.window = Vec::new();
         self.back.start = offset;
         self.back.end = offset;

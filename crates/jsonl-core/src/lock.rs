@@ -5,7 +5,7 @@
 //! belongs to a *file*, not to a name: a writer that got it looks whether the name still leads to the file it
 //! locked, and starts again where it doesn't.
 //!
-//! Who holds a lock is told by a note beside the log, `LOG.lock`, written by writers that keep it for long.
+//! Who holds a lock is told by a note beside the log, `LOG.annals-lock`, written by writers that keep it for long.
 //! The note is information only. It is believed when the kernel says that the lock is held, and, where the
 //! kernel also says by whom (`/proc/locks`), only about that process. Its time of change is since when.
 
@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cursor::Identity;
 use crate::error::{Error, Result};
+use crate::reader::open_regular;
+use crate::replace::short_name;
 
 /// First and longest pause between two tries.
 const PAUSE_MIN: Duration = Duration::from_micros(50);
@@ -78,7 +80,7 @@ fn utc(seconds: u64) -> String {
 pub fn holder(path: &Path) -> Result<Option<Holder>> {
     let path = &fs::canonicalize(path).map_err(Error::io("open", path))?;
     let gate = Gate::open(path)?;
-    let file = OpenOptions::new().read(true).open(path).map_err(Error::io("open", path))?;
+    let (file, _) = open_regular(path)?;
     match gate.file(&file).try_lock_shared() {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => Ok(Some(find_holder(path, &file))),
@@ -101,7 +103,7 @@ impl Gate {
 
     #[cfg(not(unix))]
     pub(crate) fn open(log: &Path) -> Result<Self> {
-        let path = beside(log, ".gate");
+        let path = beside(log, ".annals-gate");
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&path);
         Ok(Self { beside: Some(file.map_err(Error::io("open", &path))?) })
@@ -141,7 +143,7 @@ pub(crate) fn release(gate: &Gate, log: &File) -> io::Result<()> {
     gate.file(log).unlock()
 }
 
-/// What `path` leads to, if that is the file of this identity. On Windows an open file can't be renamed over.
+/// What `path` leads to, if that is the file of this identity.
 pub(crate) fn found_at(path: &Path, identity: Identity) -> Option<Metadata> {
     fs::metadata(path).ok().filter(|found| Identity::of(found) == identity)
 }
@@ -160,7 +162,7 @@ struct NoteText {
 impl Note {
     /// Leaves a note. The caller holds the lock. A folder that takes no note is no reason not to write.
     pub(crate) fn leave(log: &Path, program: Option<&str>) -> Option<Self> {
-        let path = beside(log, ".lock");
+        let path = beside(log, ".annals-lock");
         // What a killed writer left. Made anew, so that nothing is written through a link.
         let _ = fs::remove_file(&path);
         let mut options = OpenOptions::new();
@@ -190,17 +192,17 @@ pub(crate) fn owner_only(options: &mut OpenOptions) {
 }
 
 pub(crate) fn beside(log: &Path, suffix: &str) -> PathBuf {
-    let mut name = log.file_name().unwrap_or_default().to_owned();
-    name.push(suffix);
-    log.with_file_name(name)
+    log.with_file_name(short_name(log) + suffix)
 }
 
 fn find_holder(path: &Path, log: &File) -> Holder {
-    let in_kernel = log.metadata().ok().and_then(|metadata| pid_in_kernel(&metadata));
-    let note = read_note(path).filter(|(text, _)| in_kernel.is_none_or(|pid| pid == text.pid));
-    let (pid, program, since) = match note {
-        Some((text, since)) => (Some(text.pid), text.program, since),
-        None => (in_kernel, None, None),
+    let in_kernel = log.metadata().ok().map(|metadata| pids_in_kernel(&metadata)).unwrap_or_default();
+    let note = read_note(path).filter(|(text, _)| in_kernel.is_empty() || in_kernel.contains(&text.pid));
+    let (pid, program, since) = match (note, &in_kernel[..]) {
+        (Some((text, since)), _) => (Some(text.pid), text.program, since),
+        (None, [only]) => (Some(*only), None, None),
+        // Better nobody than an innocent.
+        (None, _) => (None, None, None),
     };
     let program = program.or_else(|| {
         let name = fs::read_to_string(format!("/proc/{}/comm", pid?)).ok()?;
@@ -210,7 +212,7 @@ fn find_holder(path: &Path, log: &File) -> Holder {
 }
 
 fn read_note(log: &Path) -> Option<(NoteText, Option<SystemTime>)> {
-    let path = beside(log, ".lock");
+    let path = beside(log, ".annals-lock");
     let metadata = fs::symlink_metadata(&path).ok()?;
     // Ours are a few dozen bytes; whatever else has that name is not.
     if !metadata.is_file() || metadata.len() > 4096 {
@@ -220,27 +222,38 @@ fn read_note(log: &Path) -> Option<(NoteText, Option<SystemTime>)> {
     Some((text, metadata.modified().ok()))
 }
 
-/// Who holds a `flock` on a file, from `/proc/locks`:
-/// `1: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF`.
+/// Who may hold a `flock` on a file, from `/proc/locks`:
+/// `1: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF`, the device as major and minor number in hexadecimal.
+///
+/// Some file systems show another device here than in `stat`, and numbers of files repeat from one to the next:
+/// those on the same device if there are any, else all with the number.
 #[cfg(target_os = "linux")]
-fn pid_in_kernel(log: &Metadata) -> Option<u32> {
-    let inode = Identity::of(log).inode().to_string();
-    fs::read_to_string("/proc/locks").ok()?.lines().find_map(|line| {
-        let mut words = line.split_ascii_whitespace().skip(1);
-        // A waiting lock has "->" here.
-        if words.next()? != "FLOCK" {
-            return None;
-        }
-        let pid = words.nth(2)?;
-        let file = words.next()?;
-        // The device is not compared: some file systems show another one here than in stat.
-        (file.rsplit(':').next()? == inode).then(|| pid.parse().ok())?
-    })
+fn pids_in_kernel(log: &Metadata) -> Vec<u32> {
+    use std::os::linux::fs::MetadataExt;
+    let device = log.st_dev();
+    let major = (device >> 8 & 0xFFF) | (device >> 32 & !0xFFF);
+    let minor = (device & 0xFF) | (device >> 12 & !0xFF);
+    let same_device = format!("{major:02x}:{minor:02x}");
+    let inode = log.st_ino().to_string();
+    let Ok(locks) = fs::read_to_string("/proc/locks") else { return Vec::new() };
+    let held: Vec<(&str, u32)> = locks
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_ascii_whitespace().skip(1);
+            // A waiting lock has "->" here.
+            let pid = words.next().filter(|kind| *kind == "FLOCK").and_then(|_| words.nth(2))?;
+            let (device, found) = words.next()?.rsplit_once(':')?;
+            (found == inode).then(|| Some((device, pid.parse().ok()?)))?
+        })
+        .collect();
+    let here: Vec<u32> =
+        held.iter().filter(|(device, _)| *device == same_device).map(|(_, pid)| *pid).collect();
+    if here.is_empty() { held.into_iter().map(|(_, pid)| pid).collect() } else { here }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn pid_in_kernel(_log: &Metadata) -> Option<u32> {
-    None
+fn pids_in_kernel(_log: &Metadata) -> Vec<u32> {
+    Vec::new()
 }
 
 #[cfg(test)]

@@ -66,15 +66,19 @@ impl<'a> Parser<'a> {
     /// Judges a line without making a value of it.
     pub(crate) fn judge(&mut self, raw: RawLine<'_>, base: u64, number: u64, report: &mut Report) {
         let (skipped, text) = at_start(raw, base);
-        match verdict::frame(text, &self.rules) {
+        match verdict::frame(text, skipped, &self.rules) {
             Frame::Blank => blank(raw, report),
-            Frame::Damaged(kind, at) => self.damage(raw, base, number, kind, at + skipped, report),
+            Frame::Damaged(kind, at) => {
+                self.damage(raw, base, number, kind, verdict::shown_at(kind, at, skipped), report)
+            }
             Frame::Text(Seal::Good) if self.trusts_seals && text.first() == Some(&b'{') => {
                 self.record(raw, Seal::Good, report);
             }
             Frame::Text(seal) => match self.json(raw, skipped, text) {
                 Ok(()) => self.record(raw, seal, report),
-                Err((kind, at)) => self.damage(raw, base, number, kind, at + skipped, report),
+                Err((kind, at)) => {
+                    self.damage(raw, base, number, kind, verdict::shown_at(kind, at, skipped), report)
+                }
             },
         }
     }
@@ -89,7 +93,7 @@ impl<'a> Parser<'a> {
         mut each: impl FnMut(Typed<'b, T>),
     ) {
         let (skipped, text) = at_start(raw, base);
-        let (kind, at) = match verdict::frame(text, &self.rules) {
+        let (kind, at) = match verdict::frame(text, skipped, &self.rules) {
             Frame::Blank => return blank(raw, report),
             Frame::Damaged(kind, at) => (kind, at),
             Frame::Text(seal) => match self.typed(raw, skipped, text, seal) {
@@ -108,7 +112,8 @@ impl<'a> Parser<'a> {
                 Outcome::Damaged(kind, at) => (kind, at),
             },
         };
-        let spans = self.damage_with_salvage(raw, base, number, kind, at + skipped, report);
+        let spans =
+            self.damage_with_salvage(raw, base, number, kind, verdict::shown_at(kind, at, skipped), report);
         for span in spans {
             let from = (span.offset - base) as usize - raw.offset;
             let object = &raw.bytes[from..from + span.len as usize];
@@ -133,9 +138,11 @@ impl<'a> Parser<'a> {
         report: &mut Report,
     ) -> Option<T> {
         let (skipped, text) = at_start(raw, base);
-        match verdict::frame(text, &self.rules) {
+        match verdict::frame(text, skipped, &self.rules) {
             Frame::Blank => blank(raw, report),
-            Frame::Damaged(kind, at) => self.damage(raw, base, number, kind, at + skipped, report),
+            Frame::Damaged(kind, at) => {
+                self.damage(raw, base, number, kind, verdict::shown_at(kind, at, skipped), report)
+            }
             Frame::Text(seal) => {
                 let parsed = match from_utf8(text) {
                     Ok(utf8) if !self.needs_walk(raw, text) => parse(utf8),
@@ -152,7 +159,9 @@ impl<'a> Parser<'a> {
                     }
                     Err(detail) => match verdict::json(text, &self.rules) {
                         Ok(()) => self.mismatch(raw, base, number, seal, detail, report),
-                        Err((kind, at)) => self.damage(raw, base, number, kind, at + skipped, report),
+                        Err((kind, at)) => {
+                            self.damage(raw, base, number, kind, verdict::shown_at(kind, at, skipped), report)
+                        }
                     },
                 }
             }
@@ -171,7 +180,7 @@ impl<'a> Parser<'a> {
                 len: long.len,
                 at: 0,
                 terminated: long.terminated,
-                excerpt: excerpt(&long.head, 0),
+                excerpt: excerpt(long.head.bytes(), 0),
                 detail: None,
                 salvage: Vec::new(),
             });

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::cursor::Identity;
 use crate::error::{Error, Result};
+use crate::follow::{Follow, From};
 use crate::map::Map;
 use crate::reader::{Log, open_regular};
 use crate::report::DAMAGES_KEPT;
@@ -35,8 +36,8 @@ pub enum RecoveryMode {
     /// Anything that is not a record is an error: torn, damaged, oversize, missing. For logs that a person
     /// restored and wants to trust.
     AbsoluteConsistency,
-    /// What a crash leaves behind is accepted: records that were never completed, at the end or closed by a
-    /// later writer. They were never acknowledged. Any other damage is an error.
+    /// What a crash leaves behind is accepted: records that were never completed, and NULs in their place, at the
+    /// end or closed by a later writer. They were never acknowledged. Any other damage is an error.
     TolerateCorruptTail,
     /// Everything that is a record is returned and the rest is reported. For looking at what there is. The default.
     #[default]
@@ -150,6 +151,15 @@ impl ReadOptions {
         self.rules
     }
 
+    /// Begins to follow a log with these limits; see [`Follow`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Follow::new`].
+    pub fn follow(&self, path: impl AsRef<Path>, from: From) -> Result<Follow> {
+        Follow::with(self, path.as_ref(), from)
+    }
+
     /// Opens the log as it is now: what is appended later is not seen. Takes no lock, and creates nothing.
     ///
     /// # Errors
@@ -162,10 +172,13 @@ impl ReadOptions {
         let cut = || -> std::io::Result<(u64, Tail)> {
             let complete = source::complete_len(&file, len)?;
             let mut buffer = Buffer::default();
-            // One byte more than a line may have is enough to see that it is too long.
-            let most = (len - complete).min(self.rules.max_line_len as u64 + 1) as usize;
-            buffer.fill(&file, complete, most)?;
-            Ok((complete, Tail { bytes: buffer.to_vec(), len: len - complete }))
+            // One byte more than a line may have is enough to see that it is too long, and a few to show.
+            let enough = self.rules.max_line_len.saturating_add(1).max(source::HEAD_LEN);
+            let most = (len - complete).min(enough as u64) as usize;
+            let got = buffer.fill(&file, complete, most)?;
+            // Shortened just now: then that is where the log ends.
+            let len = if got < most { got as u64 } else { len - complete };
+            Ok((complete, Tail { bytes: buffer.to_vec(), len }))
         };
         let bytes = match self.source {
             Source::Chunks => Bytes::File { file, len },
@@ -179,6 +192,7 @@ impl ReadOptions {
             path: path.to_owned(),
             identity: Identity::of(&metadata),
             bytes,
+            start: 0,
             options: self.clone(),
             pool: OnceLock::new(),
             memory: OnceLock::new(),

@@ -1,6 +1,7 @@
 //! Lines to records: on several threads, in the order of the file.
 
 use std::fs::{self, File, Metadata};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::cursor::Cursor;
+use crate::engine::Run;
 use crate::error::{Error, Result};
 use crate::line::{self, RawLine};
 use crate::lines::Lines;
@@ -43,6 +45,8 @@ pub struct Log {
     pub(crate) path: PathBuf,
     pub(crate) identity: crate::cursor::Identity,
     pub(crate) bytes: Bytes,
+    /// Where reading begins.
+    pub(crate) start: u64,
     pub(crate) options: ReadOptions,
     pub(crate) pool: OnceLock<ThreadPool>,
     pub(crate) memory: OnceLock<Bytes>,
@@ -117,16 +121,34 @@ impl Log {
     /// The lines as they are, damaged ones too, from either end. Memory for one line at a time.
     #[must_use]
     pub fn lines(&self) -> Lines<'_> {
-        Lines::new(self, self.rules(), 0)
+        Lines::new(self, self.rules(), self.start, self.len())
     }
 
-    /// [`lines`](Self::lines) from a cursor on. Nobody has counted those before, so they have no numbers.
+    /// The log from a cursor on: whatever is read of it begins there, and reports account for the bytes from
+    /// there on. Nobody has counted the lines before, so lines have no numbers.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("log.jsonl");
+    /// use jsonl_core::{Log, WriteOptions};
+    ///
+    /// let writer = WriteOptions::new().create(true).open(&path)?;
+    /// writer.append(&1)?;
+    /// let seen = Log::open(&path)?.end()?;
+    /// writer.append(&2)?;
+    /// let new = Log::open(&path)?.since(&seen)?.load::<u32>()?;
+    /// assert_eq!(new.records, [2]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// [`Error::StaleCursor`] when the log was replaced since the cursor was made.
-    pub fn lines_since(&self, cursor: &Cursor) -> Result<Lines<'_>> {
-        Ok(Lines::new(self, self.rules(), cursor.start_in(self)?))
+    pub fn since(mut self, cursor: &Cursor) -> Result<Self> {
+        self.start = cursor.start_in(&self)?;
+        Ok(self)
     }
 
     /// Every record as a `T`, in the order of the file, parsed on several threads.
@@ -138,24 +160,10 @@ impl Log {
     /// [`Error::Io`] when reading fails; [`Error::Damaged`] or [`Error::Shrunk`] where the recovery mode
     /// doesn't accept what was found.
     pub fn load<T: DeserializeOwned + Send>(&self) -> Result<Loaded<T>> {
-        self.load_from(0)
-    }
-
-    /// [`load`](Self::load), beginning at a cursor.
-    ///
-    /// # Errors
-    ///
-    /// As [`load`](Self::load), and [`Error::StaleCursor`] when the log was replaced since the cursor was made.
-    pub fn load_since<T: DeserializeOwned + Send>(&self, cursor: &Cursor) -> Result<Loaded<T>> {
-        self.load_from(cursor.start_in(self)?)
-    }
-
-    fn load_from<T: DeserializeOwned + Send>(&self, start: u64) -> Result<Loaded<T>> {
         let mut records = Vec::new();
         let mut salvaged: Vec<Salvaged<T>> = Vec::new();
         let report = self.run(
-            &self.bytes,
-            start,
+            Run::over(&self.bytes),
             |chunk, report| {
                 let mut found = Vec::new();
                 let mut offered = Vec::new();
@@ -193,9 +201,8 @@ impl Log {
         let bytes = self.in_memory()?;
         let lines = bytes.as_slice().unwrap_or_default();
         let mut records = Vec::new();
-        let report = self.run(
-            bytes,
-            0,
+        let mut report = self.run(
+            Run::over(bytes),
             |chunk, report| {
                 let from = chunk.offset as usize;
                 // The same bytes, but with the life of the log instead of the chunk's.
@@ -220,6 +227,8 @@ impl Log {
                 ControlFlow::Continue(())
             },
         )?;
+        // What was gone before it could be read into memory.
+        report.bytes.missing += self.len() - bytes.len();
         Ok(Loaded { records, salvaged: Vec::new(), report: self.accept(report)? })
     }
 
@@ -245,8 +254,7 @@ impl Log {
     {
         let mut total = Some(init());
         let report = self.run(
-            &self.bytes,
-            0,
+            Run::over(&self.bytes),
             |chunk, report| {
                 let mut part = init();
                 self.parse_chunk(chunk, report, |typed| {
@@ -265,7 +273,8 @@ impl Log {
     }
 
     /// Hands the records to `each` one by one, in the order of the file, on the caller's thread, while other
-    /// threads parse what comes next. Stops when told to; the report then ends there.
+    /// threads parse what comes next: a few chunks of 64 KiB, so memory stays bounded whatever the records become.
+    /// Stops when told to; the report then ends there.
     ///
     /// # Errors
     ///
@@ -275,8 +284,7 @@ impl Log {
         mut each: impl FnMut(T) -> ControlFlow<()>,
     ) -> Result<Report> {
         let report = self.run(
-            &self.bytes,
-            0,
+            Run { is_heavy: true, ..Run::over(&self.bytes) },
             |chunk, report| {
                 let mut found = Vec::new();
                 self.parse_chunk(chunk, report, |typed| {
@@ -298,8 +306,7 @@ impl Log {
     /// As [`load`](Self::load).
     pub fn verify(&self) -> Result<Report> {
         let report = self.run(
-            &self.bytes,
-            0,
+            Run::over(&self.bytes),
             |chunk, report| {
                 let mut parser = Parser::new(self.rules()).for_chunk(chunk.bytes);
                 self.each_line(chunk, report, |raw, number, report| {
@@ -322,8 +329,7 @@ impl Log {
     /// As [`load`](Self::load).
     pub fn verify_seals(&self) -> Result<Report> {
         let report = self.run(
-            &self.bytes,
-            0,
+            Run::over(&self.bytes),
             |chunk, report| {
                 let mut parser = Parser::new(self.rules()).for_chunk(chunk.bytes).trusting_seals();
                 self.each_line(chunk, report, |raw, number, report| {
@@ -351,8 +357,7 @@ impl Log {
         mut consume: impl FnMut(R, u64) -> ControlFlow<()>,
     ) -> Result<Report> {
         self.run(
-            &self.bytes,
-            0,
+            Run::over(&self.bytes),
             |chunk, report| {
                 report.lines += line::count(chunk.bytes);
                 report.lines += u64::from(chunk.bytes.last().is_some_and(|last| *last != b'\n'));
@@ -371,12 +376,25 @@ impl Log {
     ///
     /// As [`load`](Self::load).
     pub fn tail<T: DeserializeOwned>(&self, count: usize) -> Result<Loaded<T>> {
+        let mut len = self.len();
+        loop {
+            match (self.tail_of(len, count), self.options.mode) {
+                // Somebody shortened the file: what is left of it has an end, too.
+                (Err(Error::Shrunk { missing, .. }), RecoveryMode::SkipCorrupt) => {
+                    len = len.saturating_sub(missing.max(1)).max(self.start);
+                }
+                (tail, _) => return tail,
+            }
+        }
+    }
+
+    fn tail_of<T: DeserializeOwned>(&self, len: u64, count: usize) -> Result<Loaded<T>> {
         let mut report = Report::new(0, self.options.damages);
         let mut parser = Parser::new(self.rules());
         let mut records = Vec::new();
         let mut salvaged = Vec::new();
-        let mut start = self.len();
-        let mut lines = self.lines();
+        let mut start = len;
+        let mut lines = Lines::new(self, self.rules(), self.start, len);
         while records.len() < count {
             let Some(line) = lines.next_back().transpose()? else { break };
             start = line.offset;
@@ -394,7 +412,7 @@ impl Log {
             });
         }
         report.start = start;
-        report.bytes.missing = (self.len() - start).saturating_sub(report.bytes.sum());
+        report.bytes.missing = self.len() - len;
         report.reverse();
         records.reverse();
         salvaged.reverse();
@@ -465,7 +483,8 @@ impl Log {
             return Ok(memory);
         }
         let mut buffer = Buffer::default();
-        buffer.fill(file, 0, *len as usize).map_err(self.io("read"))?;
+        let len = usize::try_from(*len).map_err(io::Error::other).map_err(self.io("keep in memory"))?;
+        buffer.fill(file, 0, len).map_err(self.io("read"))?;
         let mut lines = buffer.into_vec();
         let complete = memchr::memrchr(b'\n', &lines).map_or(0, |at| at + 1);
         let tail = lines.split_off(complete);
@@ -478,7 +497,8 @@ impl Log {
         // A mismatch is no damage, and a caller who asks for a type sees it in the report.
         let accepted = |kind, terminated: bool| match (self.options.mode, kind) {
             (RecoveryMode::SkipCorrupt, _) | (_, DamageKind::Mismatch) => true,
-            (RecoveryMode::TolerateCorruptTail, kind) => kind == DamageKind::Torn || !terminated,
+            (RecoveryMode::TolerateCorruptTail, DamageKind::Torn | DamageKind::NulRun) => true,
+            (RecoveryMode::TolerateCorruptTail, _) => !terminated,
             (RecoveryMode::AbsoluteConsistency, _) => false,
         };
         if self.options.mode != RecoveryMode::SkipCorrupt && report.bytes.missing > 0 {

@@ -10,14 +10,14 @@ use std::time::Duration;
 use crate::durability::{Durability, sync_folder_of};
 use crate::error::{Error, Result};
 use crate::line::RawLine;
-use crate::lock::{beside, owner_only};
+use crate::lock::{self, beside, owner_only};
 use crate::parse::Parser;
 use crate::read_options::ReadOptions;
 use crate::reader::Log;
 use crate::report::{Report, Span};
 use crate::salvage;
 use crate::source::{Buffer, Bytes, Ranges};
-use crate::verdict::{self, Rules, Verdict};
+use crate::verdict::{self, Rules, Seals, Verdict};
 use crate::writer::WriteOptions;
 
 /// How to repair a log.
@@ -95,7 +95,8 @@ impl RepairOptions {
         self
     }
 
-    /// Whether complete records found inside damaged lines take the lines' place. By default they are only
+    /// Whether complete records found inside damaged lines (the first 64 of each) take the lines' place. By default
+    /// they are only
     /// reported: whether they were ever whole is for somebody who knows the records to say.
     #[must_use]
     pub fn salvage(mut self, salvage: bool) -> Self {
@@ -114,6 +115,22 @@ impl RepairOptions {
     #[must_use]
     pub fn max_line_len(mut self, len: usize) -> Self {
         self.rules.max_line_len = len;
+        self
+    }
+
+    /// The deepest nesting that counts as a record; never more than
+    /// [`NESTING_MAX`](crate::scan::NESTING_MAX). By default 128.
+    #[must_use]
+    pub fn max_nesting(mut self, levels: usize) -> Self {
+        self.rules.max_nesting = levels.min(crate::scan::NESTING_MAX);
+        self
+    }
+
+    /// What is asked of checksums. [`Seals::Ignore`] for a foreign log whose own last member happens to look like
+    /// one. By default [`Seals::Check`].
+    #[must_use]
+    pub fn seals(mut self, seals: Seals) -> Self {
+        self.rules.seals = seals;
         self
     }
 
@@ -137,7 +154,9 @@ impl RepairOptions {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] if somebody writes; [`Error::Io`], [`Error::NotAFile`]. The log is then as it was.
+    /// [`Error::Busy`] if somebody writes; [`Error::Io`], [`Error::NotAFile`]. The log is then as it was. Only when
+    /// the folder can't be synced after the replacement, the log is repaired, the file beside it is there, and a
+    /// power cut may undo the first of the two.
     pub fn repair(&self, path: impl AsRef<Path>) -> Result<Repaired> {
         let path = path.as_ref();
         if self.dry_run {
@@ -168,11 +187,14 @@ impl RepairOptions {
         let mut done = Found { kept, kept_in: kept_in.clone(), ..Found::default() };
         let mut report = Report::default();
         let replaced = writer.rewrite(|new| {
-            report = self.sort_out(&log, &mut done, &mut |line| new.raw(line))?;
+            report = self.sort_out(&log, &mut done, &mut |line| new.verbatim(line))?;
             done.sync_kept(&kept_in)
         });
         if let Err(error) = replaced {
-            let _ = fs::remove_file(&kept_in);
+            // If the new log is in its place already, this is the only copy of what was taken out.
+            if lock::found_at(path, log.identity).is_some() {
+                let _ = fs::remove_file(&kept_in);
+            }
             return Err(error);
         }
         writer.close()?;

@@ -66,7 +66,23 @@ pub(crate) struct LongLine {
     /// Without the newline.
     pub(crate) len: u64,
     pub(crate) terminated: bool,
-    pub(crate) head: [u8; 80],
+    pub(crate) head: Head,
+}
+
+/// How much of a line that is too long is kept to show.
+pub(crate) const HEAD_LEN: usize = 80;
+
+/// The first bytes of a line, to show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    bytes: [u8; HEAD_LEN],
+    len: usize,
+}
+
+impl Head {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
 }
 
 impl Bytes {
@@ -104,16 +120,23 @@ pub(crate) struct Ranges<'a> {
     bytes: &'a Bytes,
     start: u64,
     max_line_len: usize,
+    chunk_len: u64,
 }
 
 impl<'a> Ranges<'a> {
     pub(crate) fn new(bytes: &'a Bytes, start: u64, max_line_len: usize) -> Self {
-        Self { bytes, start, max_line_len }
+        Self { bytes, start, max_line_len, chunk_len: CHUNK_LEN }
+    }
+
+    /// Ranges of another length.
+    pub(crate) fn chunk_len(self, len: u64) -> Self {
+        Self { chunk_len: len, ..self }
     }
 
     pub(crate) fn count(&self) -> u64 {
         let (body, tail) = self.bytes.extent();
-        body.saturating_sub(self.start).div_ceil(CHUNK_LEN) + u64::from(tail.is_some_and(|tail| tail.len > 0))
+        body.saturating_sub(self.start).div_ceil(self.chunk_len)
+            + u64::from(tail.is_some_and(|tail| tail.len > 0))
     }
 
     /// The lines that begin in range `index`; `buffer` is used where bytes have to be read.
@@ -122,8 +145,8 @@ impl<'a> Ranges<'a> {
         'a: 'b,
     {
         let (body, tail) = self.bytes.extent();
-        let from = self.start + index * CHUNK_LEN;
-        let to = body.min(from + CHUNK_LEN);
+        let from = self.start + index * self.chunk_len;
+        let to = body.min(from + self.chunk_len);
         if from >= body {
             return Ok(tail.map_or_else(|| empty_chunk(body), |tail| self.tail_chunk(body, tail)));
         }
@@ -247,11 +270,11 @@ fn empty_chunk<'a>(offset: u64) -> Chunk<'a> {
     Chunk { offset, bytes: &[], long: None, missing: 0 }
 }
 
-pub(crate) fn head_of(line: &[u8]) -> [u8; 80] {
-    let mut head = [b' '; 80];
-    let len = line.len().min(80);
-    head[..len].copy_from_slice(&line[..len]);
-    head
+pub(crate) fn head_of(line: &[u8]) -> Head {
+    let mut bytes = [0; HEAD_LEN];
+    let len = line.len().min(HEAD_LEN);
+    bytes[..len].copy_from_slice(&line[..len]);
+    Head { bytes, len }
 }
 
 /// Bytes that were read, in space that is used again.

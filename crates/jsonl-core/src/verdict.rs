@@ -18,7 +18,7 @@
 //! | bytes that are not UTF-8 | damage: invalid UTF-8 |
 //! | anything else | damage: malformed |
 //!
-//! The order is: blank, too long, checksum, then the text itself. Typed loads take a shorter way through the
+//! The order is: too long, blank, checksum, then the text itself. Typed loads take a shorter way through the
 //! same verdict: `serde_json` accepting a line proves it a record once UTF-8, control bytes and nesting, which
 //! `serde_json` leaves open in some places, have been looked at; whenever it refuses, [`judge`] decides.
 
@@ -90,14 +90,16 @@ pub(crate) enum Frame {
 }
 
 /// Judges everything about a line but its JSON. `text` comes from [`text_of`].
-pub(crate) fn frame(text: &[u8], rules: &Rules) -> Frame {
+///
+/// `skipped` bytes of the line stand before it; they count towards its length.
+pub(crate) fn frame(text: &[u8], skipped: usize, rules: &Rules) -> Frame {
+    if text.len() + skipped > rules.max_line_len {
+        return Frame::Damaged(DamageKind::TooLong, 0);
+    }
     // A record begins with a bracket far more often than not; only what may be blank is looked through.
     let may_be_blank = text.first().is_none_or(|byte| *byte <= b' ');
     if may_be_blank && line::is_blank(text) {
         return Frame::Blank;
-    }
-    if text.len() > rules.max_line_len {
-        return Frame::Damaged(DamageKind::TooLong, 0);
     }
     if rules.seals == Seals::Ignore {
         return Frame::Text(Seal::Absent);
@@ -157,6 +159,11 @@ fn nul_at(text: &[u8]) -> usize {
     memchr::memchr(0, text).unwrap_or(0)
 }
 
+/// A line that is too long is so as a whole; anything else shows at a place in its text.
+pub(crate) fn shown_at(kind: DamageKind, at: usize, skipped: usize) -> usize {
+    if kind == DamageKind::TooLong { 0 } else { at + skipped }
+}
+
 /// Judges a line (without its newline) by the default limits: 16 MiB long, 128 deep.
 /// `at_file_start` allows a byte order mark.
 #[must_use]
@@ -167,8 +174,8 @@ pub fn judge(line: &[u8], at_file_start: bool) -> Verdict {
 pub(crate) fn judge_by(line: &[u8], at_file_start: bool, rules: &Rules) -> Verdict {
     let text = text_of(line, at_file_start);
     let skipped = line.len() - text.len();
-    let damaged = |kind, at: usize| Verdict::Damaged { kind, at: at + skipped };
-    match frame(text, rules) {
+    let damaged = |kind, at| Verdict::Damaged { kind, at: shown_at(kind, at, skipped) };
+    match frame(text, skipped, rules) {
         Frame::Blank => Verdict::Blank,
         Frame::Damaged(kind, at) => damaged(kind, at),
         Frame::Text(seal) => match json(text, rules) {

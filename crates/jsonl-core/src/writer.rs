@@ -163,7 +163,12 @@ impl WriteOptions {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Writer> {
         let path = resolve(path.as_ref())?;
         let gate = Gate::open(&path)?;
-        let mut disk = Disk::new(self.open_file(&path)?, gate, &path)?;
+        let (file, is_new) = self.open_file(&path)?;
+        let mut disk = Disk::new(file, gate, is_new, &path)?;
+        if is_new && self.durability != Durability::Buffer {
+            // Now, when nothing has been written yet that would be left behind by a failure.
+            disk.sync_name(&path).map_err(|failure| failure.into_error(&path))?;
+        }
         if self.locking == Locking::Held {
             disk.lock(&path, self)?;
             disk.note = Note::leave(&path, self.program.as_deref());
@@ -171,7 +176,8 @@ impl WriteOptions {
         Ok(Writer { path, options: self.clone(), disk: Mutex::new(disk), queue: Queue::default() })
     }
 
-    fn open_file(&self, path: &Path) -> Result<File> {
+    /// The file, and whether it was made just now.
+    fn open_file(&self, path: &Path) -> Result<(File, bool)> {
         for _ in 0..OPEN_TRIES {
             let mut options = OpenOptions::new();
             options.read(true).append(true);
@@ -195,7 +201,7 @@ impl WriteOptions {
                     if is_new {
                         give_to_owner(&file).map_err(Error::io("set the mode of", path))?;
                     }
-                    return Ok(file);
+                    return Ok((file, is_new));
                 }
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => {}
@@ -263,6 +269,8 @@ pub struct Writer {
 /// The file, and what is known about it.
 #[derive(Debug)]
 struct Disk {
+    // Before the file: when both are dropped, the note has to go while the lock is still held.
+    note: Option<Note>,
     file: Arc<File>,
     identity: Identity,
     gate: Gate,
@@ -270,9 +278,10 @@ struct Disk {
     known_end: Option<u64>,
     is_poisoned: bool,
     name_is_synced: bool,
+    /// This handle made the file.
+    is_new: bool,
     /// Buffered appends since it was looked whether the path still leads to the file.
     unlooked: u32,
-    note: Option<Note>,
 }
 
 thread_local! {
@@ -352,7 +361,10 @@ impl Writer {
             self.check(&disk)?;
             Arc::clone(&disk.file)
         };
-        self.sync_file(&file, Durability::SyncData).map_err(|failure| failure.into_error(&self.path))
+        // One sync at a time: the kernel tells of a failure once, and whoever hears of it has to be the one who
+        // poisons the handle before anybody else's sync succeeds.
+        let synced = self.queue.alone(|| self.sync_file(&file, Durability::SyncData));
+        synced.map_err(|failure| failure.into_error(&self.path))
     }
 
     /// Gives the last record the newline that it lacks, if it does, and syncs.
@@ -381,11 +393,14 @@ impl Writer {
     /// old mode and owner. After a crash there is either the old log or the new.
     ///
     /// The lock goes over to the new file without a gap, and this handle goes on with it. Left-over temporary
-    /// files of killed replacements are removed.
+    /// files of killed replacements are removed. While `write` runs, other uses of this handle wait; so `write`
+    /// must not use it itself.
     ///
     /// # Errors
     ///
-    /// What `write` returns; [`Error::Io`], [`Error::Busy`]. The old log is then as it was.
+    /// What `write` returns; [`Error::Io`], [`Error::Busy`]. The old log is then as it was. Only when the folder
+    /// can't be synced is the new one in its place already, a power cut may undo that, and the handle is
+    /// poisoned.
     pub fn rewrite(&self, write: impl FnOnce(&mut Rewrite<'_>) -> Result<()>) -> Result<()> {
         let mut disk = self.disk.lock();
         self.check(&disk)?;
@@ -413,9 +428,11 @@ impl Writer {
             lock::acquire(&disk.gate, new.file(), &self.path, Duration::ZERO)?;
         }
         write(&mut Rewrite { writer: self, new: &mut new, line: Vec::new() })?;
-        disk.move_to(new.commit()?, &self.path)?;
+        let replaced = new.commit()?;
+        disk.move_to(replaced.file, false, &self.path)?;
         disk.name_is_synced = true;
-        Ok(())
+        disk.is_poisoned = replaced.folder_synced.is_err();
+        replaced.folder_synced
     }
 
     /// Whether the handle may still be used. One that locks for each append finds a replaced log again, and
@@ -522,18 +539,14 @@ impl Writer {
 
     /// On the device, with the name, or the handle is poisoned.
     fn sync_file(&self, file: &File, durability: Durability) -> Result<(), Failure> {
-        let synced = durability.apply(file).map_err(|error| Failure::io("sync", error)).and_then(|()| {
-            // Whoever made the file may have died before its name was on the device.
-            if self.disk.lock().name_is_synced {
-                return Ok(());
-            }
-            sync_folder_of(&self.path).map_err(|error| Failure::io("sync the folder of", error))
-        });
+        let synced = durability.apply(file).map_err(|error| Failure::io("sync", error));
         let mut disk = self.disk.lock();
-        match synced {
-            Ok(()) => disk.name_is_synced = true,
-            Err(_) => disk.is_poisoned = true,
+        if disk.is_poisoned {
+            return Err(Failure::Poisoned);
         }
+        // Whoever made the file may have died before its name was on the device.
+        let synced = synced.and_then(|()| disk.sync_name(&self.path));
+        disk.is_poisoned |= synced.is_err();
         synced
     }
 
@@ -544,8 +557,9 @@ impl Writer {
             return Err(Error::Encode { path: self.path.clone(), source });
         }
         // Only a `RawValue` can bring a newline, and only as white space: inside strings it is escaped.
-        while let Some(at) = memchr::memchr2(b'\n', b'\r', &bytes[start..]) {
-            bytes[start + at] = b' ';
+        if memchr::memchr2(b'\n', b'\r', &bytes[start..]).is_some() {
+            let breaks = bytes[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r'));
+            breaks.for_each(|byte| *byte = b' ');
         }
         let line = &bytes[start..];
         if scan::may_be_deep(line, scan::NESTING_MAX)
@@ -605,28 +619,49 @@ impl Writer {
 }
 
 impl Disk {
-    fn new(file: File, gate: Gate, path: &Path) -> Result<Self> {
+    fn new(file: File, gate: Gate, is_new: bool, path: &Path) -> Result<Self> {
         let identity = Identity::of(&file.metadata().map_err(Error::io("look at", path))?);
         let file = Arc::new(file);
-        let (is_poisoned, name_is_synced) = (false, false);
         Ok(Self {
+            note: None,
             file,
             identity,
             gate,
             known_end: None,
-            is_poisoned,
-            name_is_synced,
+            is_poisoned: false,
+            name_is_synced: false,
+            is_new,
             unlooked: 0,
-            note: None,
         })
     }
 
+    /// Makes the file's name durable, once.
+    fn sync_name(&mut self, path: &Path) -> Result<(), Failure> {
+        if self.name_is_synced {
+            return Ok(());
+        }
+        let refused = |kind| {
+            matches!(
+                kind,
+                io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+            )
+        };
+        match sync_folder_of(path) {
+            // Whoever made it in a folder that can't be read or synced has answered for its name.
+            Err(error) if !self.is_new && refused(error.kind()) => {}
+            synced => synced.map_err(|error| Failure::io("sync the folder of", error))?,
+        }
+        self.name_is_synced = true;
+        Ok(())
+    }
+
     /// Goes on with another file.
-    fn move_to(&mut self, file: File, path: &Path) -> Result<()> {
+    fn move_to(&mut self, file: File, is_new: bool, path: &Path) -> Result<()> {
         self.identity = Identity::of(&file.metadata().map_err(Error::io("look at", path))?);
         self.file = Arc::new(file);
         self.known_end = None;
         self.name_is_synced = false;
+        self.is_new = is_new;
         Ok(())
     }
 
@@ -639,7 +674,8 @@ impl Disk {
                 return Ok(metadata.len());
             }
             lock::release(&self.gate, &self.file).map_err(Error::io("unlock", path))?;
-            self.move_to(options.open_file(path)?, path)?;
+            let (file, is_new) = options.open_file(path)?;
+            self.move_to(file, is_new, path)?;
         }
     }
 
@@ -697,6 +733,14 @@ impl Rewrite<'_> {
     /// As [`Writer::append`].
     pub fn record<T: Serialize + ?Sized>(&mut self, record: &T) -> Result<()> {
         self.take(|writer, bytes| writer.encode(record, bytes))
+    }
+
+    /// Writes a line that has been judged already.
+    pub(crate) fn verbatim(&mut self, line: &[u8]) -> Result<()> {
+        let out = &mut self.new.out;
+        out.write_all(line)
+            .and_then(|()| out.write_all(b"\n"))
+            .map_err(Error::io("write anew", &self.writer.path))
     }
 
     /// Writes a line as it is: what a reader gave as raw bytes.

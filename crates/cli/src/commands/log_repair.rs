@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use jsonl_core::{Log, RepairOptions, Verdict};
+use jsonl_core::{Log, RepairOptions, Seals, Verdict};
 use serde::Serialize;
 
 use crate::args::Repair;
@@ -35,6 +35,7 @@ struct RepairObject<'a> {
 
 pub(crate) fn run(args: &Repair, out: &mut Out) -> Result<Exit, Failure> {
     let options = RepairOptions::new().dry_run(args.dry_run).salvage(args.salvage).wait(seconds(args.wait)?);
+    let options = options.seals(if args.ignore_checksums { Seals::Ignore } else { Seals::Check });
     if !args.dry_run && !args.force {
         refuse_if_fresh(args)?;
     }

@@ -15,7 +15,9 @@ pub(crate) fn run(args: &Tail, out: &mut Out) -> Result<Exit, Failure> {
     let start = start_of_tail(&log, args.lines)?;
     // What was shown of the last line, where that has no newline yet.
     let mut shown: Option<Line> = None;
-    for line in log.lines_since(&log.cursor_at(start)?)? {
+    let end = log.end()?;
+    let tail = log.cursor_at(start)?;
+    for line in log.since(&tail)?.lines() {
         let line = line?;
         let is_record = matches!(line.verdict(), Verdict::Record { .. });
         if args.follow && !line.terminated && !is_record {
@@ -29,7 +31,7 @@ pub(crate) fn run(args: &Tail, out: &mut Out) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     out.flush()?;
-    let mut follow = Follow::new(&args.file, From::Cursor(log.end()?))?;
+    let mut follow = Follow::new(&args.file, From::Cursor(end))?;
     loop {
         match follow.next_within(Duration::from_secs(3600))? {
             Some(Followed::Line(line)) => {
@@ -56,7 +58,7 @@ pub(crate) fn run(args: &Tail, out: &mut Out) -> Result<Exit, Failure> {
 /// whole; an unfinished last line does not.
 fn start_of_tail(log: &Log, count: usize) -> Result<u64, Failure> {
     let mut found = 0;
-    let mut start = log.len();
+    let mut start = log.end()?.offset();
     for line in log.lines().rev() {
         let line = line?;
         let counts = match line.verdict() {

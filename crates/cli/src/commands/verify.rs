@@ -22,7 +22,11 @@ struct FileObject<'a> {
 }
 
 pub(crate) fn run(args: &Verify, out: &mut Out) -> Result<Exit, Failure> {
-    let seals = if args.require_checksums { Seals::Require } else { Seals::Check };
+    let seals = match (args.require_checksums, args.ignore_checksums) {
+        (true, _) => Seals::Require,
+        (_, true) => Seals::Ignore,
+        _ => Seals::Check,
+    };
     let options = ReadOptions::new().damages_kept(args.limit).seals(seals);
     let mut worst = Exit::Done;
     let (mut files, mut bytes, mut damaged) = (0, 0, 0);

@@ -72,3 +72,13 @@ fn a_failed_write_poisons() {
         check_poisoned(log);
     }
 }
+
+/// The kernel tells of a failed sync once. A thread whose own sync comes later and succeeds is not acknowledged
+/// all the same.
+#[test]
+fn a_sync_that_succeeds_after_another_failed_acknowledges_nothing() {
+    let (_folder, log) = broken_log(Durability::SyncData);
+    let file = Arc::clone(&log.disk.lock().file);
+    log.disk.lock().is_poisoned = true;
+    assert!(matches!(log.sync_file(&file, Durability::SyncData), Err(Failure::Poisoned)));
+}

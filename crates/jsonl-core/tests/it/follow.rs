@@ -165,3 +165,45 @@ fn nothing_is_missed_and_nothing_comes_twice() {
         }
     });
 }
+
+/// Twenty times the same record, a repair, and five more of them: five come.
+#[test]
+fn records_that_look_alike_are_not_taken_for_each_other() {
+    let place = Place::with("{\"tick\":1}\n".repeat(20));
+    let mut follow = follow(&place, From::Beginning);
+    assert_eq!(all(&mut follow).len(), 20);
+    let log = place.writer();
+    log.rewrite(|new| (0..20).try_for_each(|_| new.raw(b"{\"tick\":1}"))).unwrap();
+    for _ in 0..5 {
+        log.append(&json!({"tick": 1})).unwrap();
+    }
+    let found = all(&mut follow);
+    assert_eq!((found[0].as_str(), found.len()), ("replaced, resumed: true", 6));
+}
+
+/// Half a line is there, and then another one in its place.
+#[test]
+fn a_line_is_never_put_together_from_two() {
+    let place = Place::with("1\n{\"a\":1");
+    let mut follow = follow(&place, From::End);
+    assert!(all(&mut follow).is_empty());
+    fs::write(&place.path, "1\n{\"b\":2}\n").unwrap();
+    assert_eq!(all(&mut follow), ["{\"b\":2}"]);
+    extend(&place, "{\"torn\":");
+    assert!(all(&mut follow).is_empty());
+    OpenOptions::new().write(true).open(&place.path).unwrap().set_len(10).unwrap();
+    assert!(all(&mut follow).is_empty());
+    extend(&place, "3\n");
+    assert_eq!(all(&mut follow), ["3"]);
+}
+
+#[test]
+fn other_limits_can_be_given() {
+    let place = Place::with("");
+    let options = jsonl_core::ReadOptions::new().max_line_len(5);
+    let mut follow = options.follow(&place.path, From::Beginning).unwrap();
+    extend(&place, "12345\n123456\n");
+    let cut = |followed: Option<Followed>| matches!(followed, Some(Followed::Line(line)) if line.is_cut());
+    assert!(!cut(follow.next_within(Duration::ZERO).unwrap()));
+    assert!(cut(follow.next_within(Duration::ZERO).unwrap()));
+}

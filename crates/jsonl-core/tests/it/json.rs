@@ -143,6 +143,9 @@ const REJECT: &[&[u8]] = &[
     b"{\"a\":1}x",
     b"{\"a\":1}}",
     b"{\"a\",\"b\"}",
+    // What looks like a sealed object and is none.
+    b"{,\"crc32\":\"15d54739\"}",
+    b"{ ,\"crc32\":\"15d54739\"}",
     // Arrays.
     b"[",
     b"[1",

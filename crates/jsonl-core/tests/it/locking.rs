@@ -33,7 +33,7 @@ fn the_second_writer_is_told_who_the_first_is() {
     assert_eq!(holder(&place.path).unwrap().unwrap().pid, Some(std::process::id()));
     first.close().unwrap();
     assert_eq!(holder(&place.path).unwrap(), None);
-    assert!(!place.path.with_file_name("log.jsonl.lock").exists());
+    assert!(!place.path.with_file_name("log.jsonl.annals-lock").exists());
 }
 
 /// A program that knows `flock` but not our note, as aish does.
@@ -44,7 +44,8 @@ fn a_foreign_holder_is_respected_and_named() {
     let foreign = File::open(&place.path).unwrap();
     foreign.lock().unwrap();
     // A note that a killed writer left says nothing about this one.
-    fs::write(place.path.with_file_name("log.jsonl.lock"), "{\"pid\":1,\"program\":\"dead\"}\n").unwrap();
+    fs::write(place.path.with_file_name("log.jsonl.annals-lock"), "{\"pid\":1,\"program\":\"dead\"}\n")
+        .unwrap();
     let refused = options().wait(Duration::ZERO).open(&place.path).unwrap_err();
     let Error::Busy { holder: Some(found), .. } = &refused else { panic!("{refused}") };
     assert_eq!((found.pid, found.since), (Some(std::process::id()), None));
@@ -76,14 +77,14 @@ fn dropping_a_writer_frees_the_lock() {
 fn what_stands_where_the_note_goes_does_not_matter() {
     for note in ["", "not json", "{}", "[1,2]"] {
         let place = Place::with("1\n");
-        let path = place.path.with_file_name("log.jsonl.lock");
+        let path = place.path.with_file_name("log.jsonl.annals-lock");
         fs::write(&path, note).unwrap();
         options().open(&place.path).unwrap().append(&2).unwrap();
         assert!(!path.exists());
     }
     // A folder can't be replaced by a note, and the log is written all the same.
     let place = Place::with("1\n");
-    let path = place.path.with_file_name("log.jsonl.lock");
+    let path = place.path.with_file_name("log.jsonl.annals-lock");
     fs::create_dir(&path).unwrap();
     let log = options().open(&place.path).unwrap();
     log.append(&2).unwrap();
@@ -97,7 +98,7 @@ fn a_note_is_not_written_through_a_link() {
     let place = Place::with("1\n");
     let victim = place.path.with_file_name("victim");
     fs::write(&victim, "precious").unwrap();
-    std::os::unix::fs::symlink(&victim, place.path.with_file_name("log.jsonl.lock")).unwrap();
+    std::os::unix::fs::symlink(&victim, place.path.with_file_name("log.jsonl.annals-lock")).unwrap();
     let log = options().open(&place.path).unwrap();
     log.append(&2).unwrap();
     log.close().unwrap();
@@ -144,4 +145,42 @@ fn many_short_writers_all_get_their_turn() {
     });
     assert!(longest < Duration::from_secs(10), "{longest:?}");
     assert_eq!(place.log().verify().unwrap().records, 1600);
+}
+
+/// `LOG.lock` is what other programs call theirs.
+#[test]
+fn lock_files_of_other_programs_are_left_alone() {
+    let place = Place::with("1\n");
+    let foreign = place.path.with_file_name("log.jsonl.lock");
+    fs::write(&foreign, "theirs").unwrap();
+    options().open(&place.path).unwrap().close().unwrap();
+    assert_eq!(fs::read_to_string(&foreign).unwrap(), "theirs");
+}
+
+#[test]
+fn asking_for_the_holder_of_something_else_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(holder(folder.path()), Err(Error::NotAFile { .. })));
+    #[cfg(unix)]
+    {
+        let fifo = folder.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        if made.is_ok_and(|status| status.success()) {
+            assert!(matches!(holder(&fifo), Err(Error::NotAFile { .. })));
+        }
+    }
+}
+
+#[test]
+fn names_of_any_length_have_room_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(format!("{}.jsonl", "n".repeat(249)));
+    fs::write(&path, "1\nx\n").unwrap();
+    let log = options().open(&path).unwrap();
+    let refused = options().wait(Duration::ZERO).open(&path).unwrap_err();
+    assert!(refused.to_string().contains("(the test)"), "{refused}");
+    log.rewrite(|new| new.raw(b"1").and_then(|()| new.raw(b"2"))).unwrap();
+    log.close().unwrap();
+    fs::write(&path, "1\nx\n").unwrap();
+    assert!(jsonl_core::RepairOptions::new().repair(&path).unwrap().kept_in.is_some());
 }

@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::ops::ControlFlow;
 
-use jsonl_core::{DamageKind, Error, Line, Loaded, Log, ReadOptions, RecoveryMode, Seals, Source};
+use jsonl_core::{DamageKind, Error, Line, Loaded, Log, ReadOptions, RecoveryMode, Seals, Source, Verdict};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -257,7 +257,8 @@ fn recovery_modes_accept_what_they_say() {
         (format!("{good}{{\"a\":"), &[TolerateCorruptTail, SkipCorrupt]),
         (format!("{good}{{\"a\":\n{good}"), &[TolerateCorruptTail, SkipCorrupt]),
         (format!("{good}\0\0\0\0"), &[TolerateCorruptTail, SkipCorrupt]),
-        (format!("{good}\0\0\0\0\n{good}"), &[SkipCorrupt]),
+        (format!("{good}\0\0\0\0\n{good}"), &[TolerateCorruptTail, SkipCorrupt]),
+        (format!("{good}{{\"a\":\"x\0\0\0\n{good}"), &[TolerateCorruptTail, SkipCorrupt]),
         (format!("{good}nonsense\n{good}"), &[SkipCorrupt]),
         (format!("{good}{{\"a\":\nnonsense\n{good}"), &[SkipCorrupt]),
     ] {
@@ -346,13 +347,15 @@ fn a_cursor_stays_good_while_the_log_grows() {
     // Kept as text, and come back to.
     let cursor = serde_json::from_str(&serde_json::to_string(&cursor).unwrap()).unwrap();
     place.writer().append(&json!({"n": 3})).unwrap();
-    let since = place.log().load_since::<Value>(&cursor).unwrap();
+    let since = place.log().since(&cursor).unwrap().load::<Value>().unwrap();
     assert_eq!(since.records, [json!({"n": 3})]);
     assert_eq!((since.report.start, since.report.bytes.torn), (16, 6));
     assert_eq!(since.report.damages[0].line, None, "nobody has counted the lines before");
-    let log = place.log();
-    let lines: Vec<Line> = log.lines_since(&cursor).unwrap().map(Result::unwrap).collect();
-    let mut back: Vec<Line> = log.lines_since(&cursor).unwrap().rev().map(Result::unwrap).collect();
+    let log = place.log().since(&cursor).unwrap();
+    assert_eq!(log.verify().unwrap().bytes, since.report.bytes);
+    assert_eq!(log.tail::<Value>(9).unwrap().records, since.records);
+    let lines: Vec<Line> = log.lines().map(Result::unwrap).collect();
+    let mut back: Vec<Line> = log.lines().rev().map(Result::unwrap).collect();
     back.reverse();
     assert_eq!(lines, back);
     assert_eq!(
@@ -360,16 +363,18 @@ fn a_cursor_stays_good_while_the_log_grows() {
         [(16, None), (22, None)]
     );
     let middle = place.log().cursor_at(8).unwrap();
-    assert_eq!(place.log().load_since::<Value>(&middle).unwrap().records.len(), 2);
+    assert_eq!(place.log().since(&middle).unwrap().load::<Value>().unwrap().records.len(), 2);
+    // A cursor behind which there is nothing gives itself.
+    let end = place.log().end().unwrap();
+    assert_eq!(place.log().since(&end).unwrap().end().unwrap(), end);
 }
 
 #[test]
 fn a_cursor_of_a_replaced_log_says_so() {
     let place = Place::with("{\"n\":1}\n{\"n\":2}\n");
     let cursor = place.log().end().unwrap();
-    let stale = |place: &Place| {
-        matches!(place.log().load_since::<Value>(&cursor), Err(Error::StaleCursor { offset: 16, .. }))
-    };
+    let stale =
+        |place: &Place| matches!(place.log().since(&cursor), Err(Error::StaleCursor { offset: 16, .. }));
     assert!(!stale(&place));
     place.writer().rewrite(|new| new.raw(b"{\"n\":1}").and_then(|()| new.raw(b"{\"n\":2}"))).unwrap();
     assert!(stale(&place), "another file with the same bytes");
@@ -377,8 +382,8 @@ fn a_cursor_of_a_replaced_log_says_so() {
     let cursor = place.log().end().unwrap();
     for other in ["{\"n\":1}\n{\"n\":3}\n", "{\"n\":1}\n", ""] {
         std::fs::write(&place.path, other).unwrap();
-        let loaded = place.log().load_since::<Value>(&cursor);
-        assert!(matches!(loaded, Err(Error::StaleCursor { .. })), "the same file with {other:?}");
+        let since = place.log().since(&cursor);
+        assert!(matches!(since, Err(Error::StaleCursor { .. })), "the same file with {other:?}");
     }
     assert!(matches!(place.log().cursor_at(3), Err(Error::StaleCursor { .. })));
 }
@@ -398,6 +403,11 @@ fn a_file_that_shrinks_gives_short_data_and_a_report() {
         let strict = ReadOptions::new().recovery_mode(RecoveryMode::TolerateCorruptTail);
         assert!(strict.open(&place.path).is_ok());
         assert!(matches!(log.lines().next_back(), Some(Err(Error::Shrunk { .. }))));
+        let naive = naive_records(&bytes[..left]).len();
+        let tail = log.tail::<Value>(usize::MAX).unwrap();
+        assert_eq!((tail.records.len(), tail.report.bytes.sum()), (naive, bytes.len() as u64));
+        let borrowed = log.load_borrowed::<&serde_json::value::RawValue>().unwrap();
+        assert_eq!(borrowed.report.bytes, loaded.report.bytes);
     }
 }
 
@@ -469,4 +479,38 @@ fn logs_can_be_read_from_within_a_thread_pool() {
             scope.spawn(|_| assert_eq!(place.log().verify().unwrap().records, records));
         }
     });
+}
+
+/// The limit can be shorter than what is kept of a long line to show, or than a blank line, or a mark.
+#[test]
+fn tiny_limits_are_accounted_for_everywhere() {
+    let bytes = b"\xEF\xBB\xBF{\"a\":12345}\n{\"a\":1}\n{\"long\":\"0123456789012345\"}\n                    \n12\n{\"torn\":\"0123456789";
+    let place = Place::with(bytes);
+    for max in [1, 2, 7, 8, 11, 14, 19, 20, 31, 200] {
+        let expected: Loaded<Value> =
+            ReadOptions::new().threads(1).max_line_len(max).open(&place.path).unwrap().load().unwrap();
+        check_accounted(&expected.report, bytes.len());
+        for options in all_readers() {
+            let log = options.max_line_len(max).open(&place.path).unwrap();
+            assert_eq!(log.load::<Value>().unwrap().report, expected.report, "{max}");
+            assert_eq!(log.verify().unwrap(), expected.report, "{max}");
+            let tail = log.tail::<Value>(usize::MAX).unwrap();
+            assert_eq!(
+                (tail.records, tail.report.bytes),
+                (expected.records.clone(), expected.report.bytes),
+                "{max}"
+            );
+            for line in log.lines().chain(log.lines().rev()).map(Result::unwrap) {
+                assert!(line.len <= 32 && line.bytes.iter().all(|byte| bytes.contains(byte)), "{line:?}");
+                assert_eq!(line.is_cut(), line.len as usize - usize::from(line.terminated) > max, "{line:?}");
+                let damage = expected.report.damages.iter().find(|damage| damage.offset == line.offset);
+                match line.verdict() {
+                    Verdict::Damaged { kind, at } => {
+                        assert_eq!(damage.map(|damage| (damage.kind, damage.at)), Some((kind, at as u64)));
+                    }
+                    _ => assert!(damage.is_none()),
+                }
+            }
+        }
+    }
 }

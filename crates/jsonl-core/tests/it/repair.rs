@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use jsonl_core::{DamageKind, Error, RepairOptions, WriteOptions};
+use jsonl_core::{DamageKind, Error, RepairOptions, Seals, WriteOptions};
 
 use crate::support::{Place, check_accounted, every_kind, naive_records};
 
@@ -106,4 +106,13 @@ fn each_repair_keeps_its_bytes_apart() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
     }
+}
+
+/// A foreign log may have members of its own that look like seals.
+#[test]
+fn a_foreign_log_is_repaired_without_looking_at_its_checksums() {
+    let lines = "{\"name\":\"a.zip\",\"crc32\":\"deadbeef\"}\n{\"name\":\"b.zip\",\"crc32\":\"00000000\"}\n";
+    let place = Place::with(format!("{lines}nonsense\n"));
+    RepairOptions::new().seals(Seals::Ignore).repair(&place.path).unwrap();
+    assert_eq!(place.bytes(), lines.as_bytes());
 }

@@ -133,6 +133,11 @@ fn a_newline_in_a_raw_value_becomes_a_space() {
     let pretty = RawValue::from_string(String::from("{\n  \"a\": \"x\\ny\"\r\n}")).unwrap();
     place.writer().append(&pretty).unwrap();
     assert_eq!(place.bytes(), b"{   \"a\": \"x\\ny\"  }\n");
+    // A million of them take no longer than they have to.
+    let breaks = RawValue::from_string(format!("[{}]", "\n".repeat(1 << 20))).unwrap();
+    let begun = std::time::Instant::now();
+    place.writer().append(&breaks).unwrap();
+    assert!(begun.elapsed().as_secs() < 5);
 }
 
 #[test]
@@ -262,12 +267,21 @@ fn temporary_files_of_killed_rewrites_are_removed_and_only_those() {
     let leftovers = [".log.jsonl.annals-tmp-4711-0", ".log.jsonl.annals-tmp-1-22"];
     let others =
         [".log.jsonl.annals-tmp-x", ".log2.jsonl.annals-tmp-1-1", "log.jsonl.annals-tmp-1-1", "a.tmp"];
-    for name in leftovers.iter().chain(&others) {
-        fs::write(folder.join(name), "x").unwrap();
+    let replace_it = |place: &Place| {
+        jsonl_core::replace(&place.path, |out| {
+            out.write_all(b"1\n").unwrap();
+            Ok(())
+        })
+    };
+    let rewrite_it = |place: &Place| place.writer().rewrite(|new| new.record(&1));
+    for replacing in [&replace_it as &dyn Fn(&Place) -> jsonl_core::Result<()>, &rewrite_it] {
+        for name in leftovers.iter().chain(&others) {
+            fs::write(folder.join(name), "x").unwrap();
+        }
+        replacing(&place).unwrap();
+        assert!(leftovers.iter().all(|name| !folder.join(name).exists()));
+        assert!(others.iter().all(|name| folder.join(name).exists()));
     }
-    place.writer().rewrite(|new| new.record(&1)).unwrap();
-    assert!(leftovers.iter().all(|name| !folder.join(name).exists()));
-    assert!(others.iter().all(|name| folder.join(name).exists()));
 }
 
 #[cfg(unix)]
