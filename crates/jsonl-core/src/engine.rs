@@ -23,49 +23,25 @@ const PARALLEL_MIN: u64 = 1 << 20;
 /// How many chunks the threads may be ahead of the hand-over, for each of them.
 const CHUNKS_AHEAD: u64 = 8;
 
-/// The same in all, and the length of a chunk, where results may be many times as large as what they are made
-/// of: a small record as a `Value` takes a hundred times its bytes.
-const HEAVY_CHUNKS_AHEAD: u64 = 6;
-const HEAVY_CHUNK_LEN: u64 = 64 << 10;
-
-/// What is run over.
-#[derive(Clone, Copy)]
-pub(crate) struct Run<'a> {
-    pub(crate) bytes: &'a Bytes,
-    /// Results wait to be handed over one by one, instead of being put together at once.
-    pub(crate) is_heavy: bool,
-}
-
-impl<'a> Run<'a> {
-    pub(crate) fn over(bytes: &'a Bytes) -> Self {
-        Self { bytes, is_heavy: false }
-    }
-}
-
 impl Log {
     /// `work` on every chunk, `consume` in the order of the file, on the caller's thread.
     ///
     /// `consume` is told of the report up to, not including, the chunk.
     pub(crate) fn run<R: Send>(
         &self,
-        run: Run<'_>,
+        bytes: &Bytes,
         work: impl Fn(&Chunk<'_>, &mut Report) -> R + Sync,
         mut consume: impl FnMut(R, &Report) -> ControlFlow<()>,
     ) -> Result<Report> {
-        let (bytes, start) = (run.bytes, self.start);
-        let mut ranges = Ranges::new(bytes, start, self.rules().max_line_len);
-        if run.is_heavy {
-            ranges = ranges.chunk_len(HEAVY_CHUNK_LEN);
-        }
+        let start = self.start;
+        let ranges = Ranges::new(bytes, start, self.rules().max_line_len);
         let count = ranges.count();
         let mut total = Report::new(start, self.options.damages);
         let one = |index, buffer: &mut Buffer| -> Result<(R, Report)> {
             let chunk = ranges.chunk(index, buffer).map_err(self.io("read"))?;
             let mut report = Report::new(chunk.offset, self.options.damages);
             let result = work(&chunk, &mut report);
-            if let Some(progress) = &self.options.progress {
-                progress.fetch_add(report.bytes.sum().max(chunk.bytes.len() as u64), Ordering::Relaxed);
-            }
+            self.add_progress(&report, &chunk);
             Ok((result, report))
         };
         let mut take = |done: Result<(R, Report)>| -> Result<ControlFlow<()>> {
@@ -84,8 +60,7 @@ impl Log {
             }
             return Ok(total);
         }
-        let ahead = if run.is_heavy { HEAVY_CHUNKS_AHEAD } else { threads as u64 * CHUNKS_AHEAD };
-        let crew = Crew::new(count, ahead);
+        let crew = Crew::new(count, threads as u64 * CHUNKS_AHEAD);
         let helpers = threads - 1;
         let buffers: Vec<_> = (0..helpers).map(|_| Mutex::new(Buffer::default())).collect();
         self.in_pool(|scope| -> Result<()> {

@@ -5,20 +5,20 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 
 use rayon::ThreadPool;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::cursor::Cursor;
-use crate::engine::Run;
 use crate::error::{Error, Result};
 use crate::line::{self, RawLine};
 use crate::lines::Lines;
 use crate::parse::{Parser, Typed};
 use crate::read_options::{ReadOptions, RecoveryMode};
 use crate::report::{DamageKind, Report, Span};
-use crate::source::{Buffer, Bytes, Chunk, Tail};
+use crate::source::{Buffer, Bytes, Chunk, Ranges, Tail};
 use crate::verdict::Rules;
 
 /// Opens a regular file for reading, and nothing else: a FIFO would wait for a writer that never comes.
@@ -163,7 +163,7 @@ impl Log {
         let mut records = Vec::new();
         let mut salvaged: Vec<Salvaged<T>> = Vec::new();
         let report = self.run(
-            Run::over(&self.bytes),
+            &self.bytes,
             |chunk, report| {
                 let mut found = Vec::new();
                 let mut offered = Vec::new();
@@ -202,7 +202,7 @@ impl Log {
         let lines = bytes.as_slice().unwrap_or_default();
         let mut records = Vec::new();
         let mut report = self.run(
-            Run::over(bytes),
+            bytes,
             |chunk, report| {
                 let from = chunk.offset as usize;
                 // The same bytes, but with the life of the log instead of the chunk's.
@@ -254,7 +254,7 @@ impl Log {
     {
         let mut total = Some(init());
         let report = self.run(
-            Run::over(&self.bytes),
+            &self.bytes,
             |chunk, report| {
                 let mut part = init();
                 self.parse_chunk(chunk, report, |typed| {
@@ -272,31 +272,44 @@ impl Log {
         Ok((total.unwrap_or_else(init), self.accept(report)?))
     }
 
-    /// Hands the records to `each` one by one, in the order of the file, on the caller's thread, while other
-    /// threads parse what comes next: a few chunks of 64 KiB, so memory stays bounded whatever the records become.
-    /// Stops when told to; the report then ends there.
+    /// Hands the records to `each` one by one, in the order of the file, as they are parsed, on the caller's
+    /// thread. Memory: one chunk, one line, one record. Stops when told to; the report then ends with that record.
+    ///
+    /// Other threads would only be in the way: what they allocate and this one frees costs more than parsing.
+    /// [`fold`](Self::fold) and [`chunks`](Self::chunks) use all of them.
     ///
     /// # Errors
     ///
     /// As [`load`](Self::load). What came before the error was handed over already.
-    pub fn for_each<T: DeserializeOwned + Send>(
+    pub fn for_each<T: DeserializeOwned>(
         &self,
         mut each: impl FnMut(T) -> ControlFlow<()>,
     ) -> Result<Report> {
-        let report = self.run(
-            Run { is_heavy: true, ..Run::over(&self.bytes) },
-            |chunk, report| {
-                let mut found = Vec::new();
-                self.parse_chunk(chunk, report, |typed| {
+        let ranges = Ranges::new(&self.bytes, self.start, self.rules().max_line_len);
+        let mut total = Report::new(self.start, self.options.damages);
+        let mut buffer = Buffer::default();
+        for index in 0..ranges.count() {
+            let chunk = ranges.chunk(index, &mut buffer).map_err(self.io("read"))?;
+            let mut report = Report::new(chunk.offset, self.options.damages);
+            let mut parser = Parser::new(self.rules()).for_chunk(chunk.bytes);
+            for raw in chunk.lines() {
+                report.lines += 1;
+                let mut flow = ControlFlow::Continue(());
+                parser.owned(raw, chunk.offset, report.lines, &mut report, |typed| {
                     if let Typed::Record(record) = typed {
-                        found.push(record.value);
+                        flow = each(record.value);
                     }
                 });
-                found
-            },
-            |found, _| found.into_iter().try_for_each(&mut each),
-        )?;
-        self.accept(report)
+                if flow.is_break() {
+                    total.append(report);
+                    return self.accept(total);
+                }
+            }
+            self.account_for_the_rest(&chunk, &mut report);
+            self.add_progress(&report, &chunk);
+            total.append(report);
+        }
+        self.accept(total)
     }
 
     /// Judges every line: JSON, UTF-8, seals, limits. Bounded memory, any size.
@@ -306,7 +319,7 @@ impl Log {
     /// As [`load`](Self::load).
     pub fn verify(&self) -> Result<Report> {
         let report = self.run(
-            Run::over(&self.bytes),
+            &self.bytes,
             |chunk, report| {
                 let mut parser = Parser::new(self.rules()).for_chunk(chunk.bytes);
                 self.each_line(chunk, report, |raw, number, report| {
@@ -329,7 +342,7 @@ impl Log {
     /// As [`load`](Self::load).
     pub fn verify_seals(&self) -> Result<Report> {
         let report = self.run(
-            Run::over(&self.bytes),
+            &self.bytes,
             |chunk, report| {
                 let mut parser = Parser::new(self.rules()).for_chunk(chunk.bytes).trusting_seals();
                 self.each_line(chunk, report, |raw, number, report| {
@@ -357,7 +370,7 @@ impl Log {
         mut consume: impl FnMut(R, u64) -> ControlFlow<()>,
     ) -> Result<Report> {
         self.run(
-            Run::over(&self.bytes),
+            &self.bytes,
             |chunk, report| {
                 report.lines += line::count(chunk.bytes);
                 report.lines += u64::from(chunk.bytes.last().is_some_and(|last| *last != b'\n'));
@@ -535,6 +548,12 @@ impl Log {
             each(raw, number, report);
         }
         self.account_for_the_rest(chunk, report);
+    }
+
+    pub(crate) fn add_progress(&self, report: &Report, chunk: &Chunk<'_>) {
+        if let Some(progress) = &self.options.progress {
+            progress.fetch_add(report.bytes.sum().max(chunk.bytes.len() as u64), Ordering::Relaxed);
+        }
     }
 
     fn account_for_the_rest(&self, chunk: &Chunk<'_>, report: &mut Report) {

@@ -120,23 +120,16 @@ pub(crate) struct Ranges<'a> {
     bytes: &'a Bytes,
     start: u64,
     max_line_len: usize,
-    chunk_len: u64,
 }
 
 impl<'a> Ranges<'a> {
     pub(crate) fn new(bytes: &'a Bytes, start: u64, max_line_len: usize) -> Self {
-        Self { bytes, start, max_line_len, chunk_len: CHUNK_LEN }
-    }
-
-    /// Ranges of another length.
-    pub(crate) fn chunk_len(self, len: u64) -> Self {
-        Self { chunk_len: len, ..self }
+        Self { bytes, start, max_line_len }
     }
 
     pub(crate) fn count(&self) -> u64 {
         let (body, tail) = self.bytes.extent();
-        body.saturating_sub(self.start).div_ceil(self.chunk_len)
-            + u64::from(tail.is_some_and(|tail| tail.len > 0))
+        body.saturating_sub(self.start).div_ceil(CHUNK_LEN) + u64::from(tail.is_some_and(|tail| tail.len > 0))
     }
 
     /// The lines that begin in range `index`; `buffer` is used where bytes have to be read.
@@ -145,8 +138,8 @@ impl<'a> Ranges<'a> {
         'a: 'b,
     {
         let (body, tail) = self.bytes.extent();
-        let from = self.start + index * self.chunk_len;
-        let to = body.min(from + self.chunk_len);
+        let from = self.start + index * CHUNK_LEN;
+        let to = body.min(from + CHUNK_LEN);
         if from >= body {
             return Ok(tail.map_or_else(|| empty_chunk(body), |tail| self.tail_chunk(body, tail)));
         }
