@@ -19,6 +19,9 @@ use crate::error::Error;
 /// A batch grows no further by records that would take it beyond this.
 const BATCH_MAX: usize = 64 << 20;
 
+/// Space above this is given back.
+const SPARE_MAX: usize = 4 << 20;
+
 /// Records on their way to the disk.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -31,6 +34,8 @@ pub(crate) struct Queue {
 struct Gathering {
     /// A newline, which healing may need, and whole lines. Empty before the first has joined.
     bytes: Vec<u8>,
+    /// The space of a batch that is done.
+    spare: Vec<u8>,
     durability: Durability,
     batch: Arc<Batch>,
 }
@@ -132,13 +137,18 @@ impl Queue {
         // If `commit` panics, those who wait hear of a failure.
         let mut settle = Settle { batch, result: Err(Failure::Poisoned) };
         let turn = self.turn.lock();
-        let (bytes, durability) = {
+        let (mut bytes, durability) = {
             let mut gathering = self.gathering.lock();
             gathering.batch = Arc::default();
-            (mem::take(&mut gathering.bytes), mem::take(&mut gathering.durability))
+            let spare = mem::take(&mut gathering.spare);
+            (mem::replace(&mut gathering.bytes, spare), mem::take(&mut gathering.durability))
         };
         settle.result = commit(&bytes, durability);
         drop(turn);
+        if bytes.capacity() <= SPARE_MAX {
+            bytes.clear();
+            self.gathering.lock().spare = bytes;
+        }
         settle.result.clone()
     }
 }
