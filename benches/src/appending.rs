@@ -94,7 +94,7 @@ fn append_synced(folder: &Path, name: &str, turns: &[Turn], count: usize, table:
             Target::TimeAtMost(1.1),
         );
     }
-    for (threads, target) in [(2, 1.0), (16, 6.0), (64, 12.0)] {
+    for (threads, target) in [(2, 0.8), (16, 6.0), (64, 12.0)] {
         table.compare(
             &format!("append SyncData, {threads} threads, {name}"),
             Work::Records(count as u64),
