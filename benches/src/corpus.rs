@@ -1,6 +1,6 @@
 //! Transcripts to read, the same every time, from a seeded generator.
 //!
-//! *chat*: turns of 200 B to 100 KB, about 10 KB on average, with escapes and text beyond ASCII. *small*: records
+//! *chat*: turns of 200 B to 100 KB, about 13 KB on average, with escapes and text beyond ASCII. *small*: records
 //! of about 150 B. *sealed*: the same with a checksum on every line.
 
 use std::fs::{self, File};
