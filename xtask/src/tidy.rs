@@ -9,8 +9,22 @@ use crate::{Outcome, root};
 /// Files longer than this are hard to hold in the head, and are to be split along their ideas.
 const LINES_MAX: usize = 900;
 
+/// Signs of something that was put off. In two pieces, so that this file is not among what is found.
+const UNFINISHED: [&str; 7] = [
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("XX", "X"),
+    concat!("todo", "!("),
+    concat!("unimpl", "emented!("),
+    concat!("#[ig", "nore"),
+    concat!("assert!(", "true"),
+];
+
 /// The only modules that may use `unsafe`.
 const UNSAFE: [&str; 2] = ["crates/jsonl-core/src/map.rs", "crates/jsonl-core/src/scan/vector.rs"];
+
+const UNSAFE_WORDS: [&str; 3] =
+    [concat!("unsafe", " {"), concat!("unsafe", " fn"), concat!("unsafe", " impl")];
 
 /// The commands that README.md shows with their output, as arguments of `annals`.
 const SHOWN: [&[&str]; 3] =
@@ -41,19 +55,18 @@ fn check_file(path: &Path, text: &str, findings: &mut Vec<String>) {
     let is_ours = ["rs", "md", "toml"]
         .iter()
         .any(|extension| path.extension().is_some_and(|found| found == *extension));
-    // This file names what it looks for.
-    if !is_ours || name == "xtask/src/tidy.rs" {
+    if !is_ours {
         return;
     }
     let mut find = |line: usize, what: &str| findings.push(format!("{name}:{line}: {what}"));
     for (number, line) in (1..).zip(text.lines()) {
-        for word in ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "#[ignore", "assert!(true"] {
+        for word in UNFINISHED {
             if line.contains(word) {
                 find(number, &format!("{word}: do it, or leave it out"));
             }
         }
-        for place in ["/home/", "/root/", "/Users/"] {
-            let is_example = line.contains("/home/u") || line.contains("example");
+        for place in [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/Us", "ers/")] {
+            let is_example = line.contains(concat!("/ho", "me/u")) || line.contains("example");
             if line.contains(place) && !is_example {
                 find(number, "a path of one machine");
             }
@@ -74,7 +87,7 @@ fn check_file(path: &Path, text: &str, findings: &mut Vec<String>) {
     }
     let uses_unsafe = text.lines().any(|line| {
         let code = line.split("//").next().unwrap_or_default();
-        code.contains("unsafe {") || code.contains("unsafe fn") || code.contains("unsafe impl")
+        UNSAFE_WORDS.iter().any(|word| code.contains(word))
     });
     if uses_unsafe && !UNSAFE.contains(&name.as_str()) {
         find(1, "unsafe outside the modules that may use it");

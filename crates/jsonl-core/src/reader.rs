@@ -237,7 +237,8 @@ impl Log {
     ///
     /// `combine(a, b)` has to be to `step` what `+` is to adding one: folding a part and then another must give
     /// the same as folding both in one go. How the file is divided is not promised. Memory: one chunk and one
-    /// line per thread, and the parts.
+    /// line per thread, and the parts. Records inside fused lines are not handed to `step`; the report says where
+    /// they are.
     ///
     /// # Errors
     ///
@@ -274,6 +275,7 @@ impl Log {
 
     /// Hands the records to `each` one by one, in the order of the file, as they are parsed, on the caller's
     /// thread. Memory: one chunk, one line, one record. Stops when told to; the report then ends with that record.
+    /// Records inside fused lines are not handed over; the report says where they are.
     ///
     /// Other threads would only be in the way: what they allocate and this one frees costs more than parsing.
     /// [`fold`](Self::fold) and [`chunks`](Self::chunks) use all of them.
