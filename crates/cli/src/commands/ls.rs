@@ -25,6 +25,9 @@ const TIME_TRIES: usize = 50;
 const OTHER_COLUMNS: usize = 66;
 const NAME_MIN: usize = 14;
 
+/// A terminal with fewer columns gets no details.
+const NARROW: usize = 120;
+
 struct Row {
     path: String,
     first: Option<Timestamp>,
@@ -81,16 +84,25 @@ fn print_table(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["NAME", "SIZE", "RECORDS", "FIRST (UTC)", "LAST (UTC)", "DAMAGE"]);
-    let width = name_width(rows);
-    for row in rows {
-        let time = |time: Option<Timestamp>| time.map_or_else(|| String::from("-"), minute);
+    let width = terminal_width();
+    let is_narrow = width.is_some_and(|width| width < NARROW);
+    let longest = rows.iter().map(|row| row.path.chars().count()).max().unwrap_or(0);
+    // Names are never cut for a program or a file.
+    let name_width =
+        width.map_or(longest, |width| longest.min(width.saturating_sub(OTHER_COLUMNS).max(NAME_MIN)));
+    let time = |time: Option<Timestamp>| time.map_or_else(|| String::from("-"), minute);
+    let ends: Vec<(String, String)> = rows
+        .iter()
+        .map(|row| (shortened(&name(&row.path), name_width), damage(&row.report, is_narrow)))
+        .collect();
+    for (row, (name, damage)) in rows.iter().zip(&ends) {
         table.add_row([
-            out.paint(Paint::Name, shortened(&name(&row.path), width)),
-            size(row.report.bytes.sum()),
-            count(row.report.records),
-            time(row.first),
-            time(row.last),
-            damage(&row.report, out),
+            name,
+            &size(row.report.bytes.sum()),
+            &count(row.report.records),
+            &time(row.first),
+            &time(row.last),
+            damage,
         ]);
     }
     for index in [1, 2] {
@@ -102,21 +114,29 @@ fn print_table(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
         column.set_padding((0, 1));
     }
     let text = table.to_string();
-    for line in text.lines() {
-        out.line(line.trim_end())?;
+    let mut lines = text.lines().map(str::trim_end);
+    out.line(lines.next().unwrap_or_default())?;
+    for (line, (name, damage)) in lines.zip(&ends) {
+        // Colours come last: they take no room, but a table would count them.
+        let between = line.strip_prefix(name.as_str()).and_then(|rest| rest.strip_suffix(damage.as_str()));
+        let paint = if damage == NO_DAMAGE { Paint::Plain } else { Paint::Bad };
+        match between {
+            Some(between) => {
+                out.line(format_args!(
+                    "{}{between}{}",
+                    out.paint(Paint::Name, name),
+                    out.paint(paint, damage)
+                ))?;
+            }
+            None => out.line(line)?,
+        }
     }
     Ok(())
 }
 
-/// How wide names may be so that rows fit the terminal; names are never cut for a program or a file.
-fn name_width(rows: &[Row]) -> usize {
-    let longest = rows.iter().map(|row| row.path.chars().count()).max().unwrap_or(0);
-    match terminal_size::terminal_size() {
-        Some((terminal_size::Width(width), _)) if io::stdout().is_terminal() => {
-            longest.min(usize::from(width).saturating_sub(OTHER_COLUMNS).max(NAME_MIN))
-        }
-        _ => longest,
-    }
+fn terminal_width() -> Option<usize> {
+    let (terminal_size::Width(width), _) = terminal_size::terminal_size()?;
+    io::stdout().is_terminal().then_some(usize::from(width))
 }
 
 /// The end of a path says more than its beginning.
@@ -129,21 +149,24 @@ fn shortened(path: &str, width: usize) -> String {
     format!("…{end}")
 }
 
-fn damage(report: &Report, out: &Out) -> String {
+/// What is wrong, and if there is room, of which kinds.
+fn damage(report: &Report, is_narrow: bool) -> String {
     if report.is_in_flight() {
-        return String::from("unfinished last line");
+        return String::from(if is_narrow { "unfinished" } else { "unfinished last line" });
     }
     if report.bytes.missing > 0 {
-        return out.paint(Paint::Bad, "shrank while it was read");
+        return String::from("shrank while it was read");
     }
     let found = DamageKind::ALL.into_iter().filter(|&kind| report.count(kind) > 0);
     let kinds: Vec<_> = found.map(|kind| kind.to_string()).collect();
     if kinds.is_empty() {
-        return String::from("-");
+        return String::from(NO_DAMAGE);
     }
     let lines = plural(report.damaged(), "line");
-    out.paint(Paint::Bad, format_args!("{lines}: {}", kinds.join(", ")))
+    if is_narrow { lines } else { format!("{lines}: {}", kinds.join(", ")) }
 }
+
+const NO_DAMAGE: &str = "-";
 
 /// The times of the first few records.
 fn times_among(lines: impl Iterator<Item = jsonl_core::Result<Line>>) -> Vec<Timestamp> {
