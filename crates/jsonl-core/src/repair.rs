@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::durability::{Durability, sync_folder_of};
@@ -40,8 +40,8 @@ pub struct RepairOptions {
     dry_run: bool,
     salvage: bool,
     wait: Duration,
-    rules: Rules,
-    progress: Option<Arc<AtomicU64>>,
+    /// The limits by which lines are judged, and who watches.
+    read: ReadOptions,
 }
 
 /// What a repair did, or would do.
@@ -79,13 +79,8 @@ impl RepairOptions {
     /// The defaults that each setter names.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            dry_run: false,
-            salvage: false,
-            wait: Duration::from_secs(10),
-            rules: Rules::default(),
-            progress: None,
-        }
+        let read = ReadOptions::new().threads(1);
+        Self { dry_run: false, salvage: false, wait: Duration::from_secs(10), read }
     }
 
     /// Only say what would be done. Takes no lock. By default it is done.
@@ -95,9 +90,9 @@ impl RepairOptions {
         self
     }
 
-    /// Whether complete records found inside damaged lines (the first 64 of each) take the lines' place. By default
-    /// they are only
-    /// reported: whether they were ever whole is for somebody who knows the records to say.
+    /// Whether complete records found inside damaged lines (the first 64 of each) take the lines'
+    /// place. By default they are only reported: whether they were ever whole is for somebody who knows the
+    /// records to say.
     #[must_use]
     pub fn salvage(mut self, salvage: bool) -> Self {
         self.salvage = salvage;
@@ -114,7 +109,7 @@ impl RepairOptions {
     /// The longest line that counts as a record, in bytes. By default 16 MiB.
     #[must_use]
     pub fn max_line_len(mut self, len: usize) -> Self {
-        self.rules.max_line_len = len;
+        self.read = self.read.max_line_len(len);
         self
     }
 
@@ -122,7 +117,7 @@ impl RepairOptions {
     /// [`NESTING_MAX`](crate::scan::NESTING_MAX). By default 128.
     #[must_use]
     pub fn max_nesting(mut self, levels: usize) -> Self {
-        self.rules.max_nesting = levels.min(crate::scan::NESTING_MAX);
+        self.read = self.read.max_nesting(levels);
         self
     }
 
@@ -130,7 +125,7 @@ impl RepairOptions {
     /// one. By default [`Seals::Check`].
     #[must_use]
     pub fn seals(mut self, seals: Seals) -> Self {
-        self.rules.seals = seals;
+        self.read = self.read.seals(seals);
         self
     }
 
@@ -138,7 +133,7 @@ impl RepairOptions {
     /// log twice, a dry run once. By default none.
     #[must_use]
     pub fn progress(mut self, bytes_done: Arc<AtomicU64>) -> Self {
-        self.progress = Some(bytes_done);
+        self.read = self.read.progress(bytes_done);
         self
     }
 
@@ -160,18 +155,18 @@ impl RepairOptions {
     pub fn repair(&self, path: impl AsRef<Path>) -> Result<Repaired> {
         let path = path.as_ref();
         if self.dry_run {
-            let log = self.open(path)?;
+            let log = self.read.open(path)?;
             let mut found = Found::default();
             return self
                 .sort_out(&log, &mut found, &mut |_| Ok(()))
                 .map(|report| found.into_repaired(report));
         }
         let writer =
-            WriteOptions::new().wait(self.wait).max_line_len(self.rules.max_line_len).program("repair");
+            WriteOptions::new().wait(self.wait).max_line_len(self.rules().max_line_len).program("repair");
         let writer = writer.open(path)?;
         let path = writer.path();
         // Looked at under the lock: what was in flight before is complete now, or never will be.
-        let log = self.open(path)?;
+        let log = self.read.open(path)?;
         let mut found = Found::default();
         let report = self.sort_out(&log, &mut found, &mut |_| Ok(()))?;
         if found.removed_len == 0 {
@@ -203,21 +198,21 @@ impl RepairOptions {
         Ok(repaired)
     }
 
-    fn open(&self, path: &Path) -> Result<Log> {
-        ReadOptions::new().threads(1).max_line_len(self.rules.max_line_len).open(path)
+    fn rules(&self) -> Rules {
+        self.read.rules()
     }
 
     /// Puts every line where it belongs.
     fn sort_out(&self, log: &Log, found: &mut Found, keep: Keep<'_>) -> Result<Report> {
         let mut total = Report::default();
         let mut buffer = Buffer::default();
-        let ranges = Ranges::new(&log.bytes, 0, self.rules.max_line_len);
+        let ranges = Ranges::new(&log.bytes, 0, self.rules().max_line_len);
         for index in 0..ranges.count() {
             let chunk = ranges.chunk(index, &mut buffer).map_err(log.io("read"))?;
             if chunk.missing > 0 {
                 return Err(Error::Shrunk { path: log.path().to_owned(), missing: chunk.missing });
             }
-            let mut parser = Parser::new(self.rules).for_chunk(chunk.bytes);
+            let mut parser = Parser::new(self.rules()).for_chunk(chunk.bytes);
             let mut report = Report::default();
             for raw in chunk.lines() {
                 report.lines += 1;
@@ -230,9 +225,7 @@ impl RepairOptions {
                 let len = long.len + u64::from(long.terminated);
                 found.remove_span(log, Span { offset: long.offset, len })?;
             }
-            if let Some(progress) = &self.progress {
-                progress.fetch_add(report.bytes.sum(), Ordering::Relaxed);
-            }
+            log.add_progress(&report, &chunk);
             total.append(report);
         }
         Ok(total)
@@ -240,7 +233,7 @@ impl RepairOptions {
 
     fn place(&self, raw: RawLine<'_>, base: u64, found: &mut Found, keep: Keep<'_>) -> Result<()> {
         let at_start = base == 0 && raw.offset == 0;
-        if let Verdict::Record { .. } = verdict::judge_by(raw.bytes, at_start, &self.rules) {
+        if let Verdict::Record { .. } = verdict::judge_by(raw.bytes, at_start, &self.rules()) {
             found.terminated |= !raw.terminated;
             let text = verdict::text_of(raw.bytes, at_start);
             // A byte order mark is no part of the record, and strict readers stumble over it.
@@ -251,7 +244,7 @@ impl RepairOptions {
         }
         found.remove(raw)?;
         if self.salvage {
-            for range in salvage::find(raw.bytes, self.rules.max_nesting, self.rules.seals) {
+            for range in salvage::find(raw.bytes, self.rules().max_nesting, self.rules().seals) {
                 found.salvaged += 1;
                 keep(&raw.bytes[range])?;
             }
