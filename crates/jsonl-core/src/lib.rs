@@ -70,7 +70,8 @@
 //!
 //! [`WriteOptions`] opens a [`Writer`]. [`Durability`] says what is true when [`Writer::append`] returns.
 //! Threads that append at once share a write and a sync. [`Locking`] chooses between one writer for long and
-//! many for a moment; either way the lock is the kernel's. [`Writer::rewrite`] and [`RepairOptions`] are the only
+//! many for a moment; either way the lock is the kernel's. [`Writer::transact`] looks and appends under
+//! one lock. [`Writer::rewrite`] and [`RepairOptions`] are the only
 //! ways in which a log is ever replaced.
 //!
 //! # What it does not do
@@ -104,6 +105,7 @@ mod report;
 mod salvage;
 pub mod scan;
 mod source;
+mod transaction;
 pub mod verdict;
 mod writer;
 
@@ -119,6 +121,7 @@ pub use repair::{RepairOptions, Repaired};
 pub use replace::replace;
 pub use report::{Bytes, DAMAGES_KEPT, Damage, DamageKind, Report, Span};
 pub use source::Chunk;
+pub use transaction::Transaction;
 pub use verdict::{Seals, Verdict};
 pub use writer::{Appended, Locking, Rewrite, WriteOptions, Writer};
 

@@ -75,7 +75,7 @@ pub struct WriteOptions {
     create: bool,
     checksum: bool,
     durability: Durability,
-    locking: Locking,
+    pub(crate) locking: Locking,
     wait: Duration,
     max_line_len: usize,
     program: Option<String>,
@@ -260,23 +260,23 @@ pub struct Appended {
 /// A log, open for appending. All methods take `&self`: share it between threads.
 #[derive(Debug)]
 pub struct Writer {
-    path: PathBuf,
-    options: WriteOptions,
-    disk: Mutex<Disk>,
+    pub(crate) path: PathBuf,
+    pub(crate) options: WriteOptions,
+    pub(crate) disk: Mutex<Disk>,
     queue: Queue,
 }
 
 /// The file, and what is known about it.
 #[derive(Debug)]
-struct Disk {
+pub(crate) struct Disk {
     // Before the file: when both are dropped, the note has to go while the lock is still held.
     note: Option<Note>,
-    file: Arc<File>,
-    identity: Identity,
-    gate: Gate,
+    pub(crate) file: Arc<File>,
+    pub(crate) identity: Identity,
+    pub(crate) gate: Gate,
     /// The file ends here, with a newline, unless somebody else has written.
-    known_end: Option<u64>,
-    is_poisoned: bool,
+    pub(crate) known_end: Option<u64>,
+    pub(crate) is_poisoned: bool,
     name_is_synced: bool,
     /// This handle made the file.
     is_new: bool,
@@ -437,7 +437,7 @@ impl Writer {
 
     /// Whether the handle may still be used. One that locks for each append finds a replaced log again, and
     /// whoever replaced it has synced what was in it.
-    fn check(&self, disk: &Disk) -> Result<()> {
+    pub(crate) fn check(&self, disk: &Disk) -> Result<()> {
         if disk.is_poisoned {
             return Err(Error::Poisoned { path: self.path.clone() });
         }
@@ -488,11 +488,10 @@ impl Writer {
         bytes.push(b'\n');
         let offset = encode(&mut bytes).and_then(|()| match durability {
             _ if bytes.len() == 1 => Ok(0),
-            _ if bytes.len() > WRITE_MAX => {
-                Err(Error::TooLong { path: self.path.clone(), len: bytes.len(), max: WRITE_MAX })
+            Durability::Buffer => {
+                self.fits(&bytes).and_then(|()| self.write(&bytes, false)).map(|(offset, _)| offset)
             }
-            Durability::Buffer => self.write(&bytes, false).map(|(offset, _)| offset),
-            _ => self.submit_synced(&bytes[1..], durability),
+            _ => self.fits(&bytes).and_then(|()| self.submit_synced(&bytes[1..], durability)),
         });
         if bytes.capacity() <= SCRATCH_MAX {
             SCRATCH.set(bytes);
@@ -500,9 +499,21 @@ impl Writer {
         offset
     }
 
-    fn submit_synced(&self, lines: &[u8], durability: Durability) -> Result<u64> {
+    /// Whether one write can take it.
+    pub(crate) fn fits(&self, bytes: &[u8]) -> Result<()> {
+        if bytes.len() <= WRITE_MAX {
+            return Ok(());
+        }
+        Err(Error::TooLong { path: self.path.clone(), len: bytes.len(), max: WRITE_MAX })
+    }
+
+    /// Without lines, what has been written before is synced.
+    pub(crate) fn submit_synced(&self, lines: &[u8], durability: Durability) -> Result<u64> {
         let commit = |bytes: &[u8], durability| {
-            let (start, file) = self.write(bytes, true).map_err(Failure::of)?;
+            let (start, file) = match bytes {
+                [_] => (0, Arc::clone(&self.disk.lock().file)),
+                _ => self.write(bytes, true).map_err(Failure::of)?,
+            };
             self.sync_file(&file, durability)?;
             Ok(start)
         };
@@ -525,7 +536,7 @@ impl Writer {
                     return Err(Error::Replaced { path: self.path.clone() });
                 }
             }
-            let len = (&*disk.file).seek(SeekFrom::End(0)).map_err(Error::io("look at", &self.path))?;
+            let len = disk.len(&self.path)?;
             return disk.write(bytes, len, &self.path);
         }
         let len = disk.lock(&self.path, &self.options)?;
@@ -551,7 +562,7 @@ impl Writer {
     }
 
     /// Appends a record's line to `bytes`; returns its length.
-    fn encode<T: Serialize + ?Sized>(&self, record: &T, bytes: &mut Vec<u8>) -> Result<u64> {
+    pub(crate) fn encode<T: Serialize + ?Sized>(&self, record: &T, bytes: &mut Vec<u8>) -> Result<u64> {
         let start = bytes.len();
         if let Err(source) = serde_json::to_writer(&mut *bytes, record) {
             return Err(Error::Encode { path: self.path.clone(), source });
@@ -574,7 +585,7 @@ impl Writer {
         self.finish(bytes, start)
     }
 
-    fn encode_raw(&self, line: &[u8], bytes: &mut Vec<u8>) -> Result<u64> {
+    pub(crate) fn encode_raw(&self, line: &[u8], bytes: &mut Vec<u8>) -> Result<u64> {
         let not_json = |kind, at| Err(Error::NotJson { path: self.path.clone(), kind, at });
         if let Some(at) = memchr::memchr(b'\n', line) {
             return not_json(DamageKind::Malformed, at);
@@ -667,7 +678,7 @@ impl Disk {
 
     /// Takes the lock of the file that `path` leads to, opening it again if it is another one by now. Returns
     /// its length.
-    fn lock(&mut self, path: &Path, options: &WriteOptions) -> Result<u64> {
+    pub(crate) fn lock(&mut self, path: &Path, options: &WriteOptions) -> Result<u64> {
         loop {
             lock::acquire(&self.gate, &self.file, path, options.wait)?;
             if let Some(metadata) = lock::found_at(path, self.identity) {
@@ -679,8 +690,12 @@ impl Disk {
         }
     }
 
+    pub(crate) fn len(&self, path: &Path) -> Result<u64> {
+        (&*self.file).seek(SeekFrom::End(0)).map_err(Error::io("look at", path))
+    }
+
     /// Appends to the file, which is `len` bytes long and locked.
-    fn write(&mut self, bytes: &[u8], len: u64, path: &Path) -> Result<(u64, Arc<File>)> {
+    pub(crate) fn write(&mut self, bytes: &[u8], len: u64, path: &Path) -> Result<(u64, Arc<File>)> {
         let heals = self.known_end != Some(len) && !self.ends_with_newline(len, path)?;
         let bytes = &bytes[usize::from(!heals)..];
         self.known_end = None;
@@ -707,7 +722,7 @@ impl Disk {
         Ok((len + u64::from(heals), Arc::clone(&self.file)))
     }
 
-    fn ends_with_newline(&self, len: u64, path: &Path) -> Result<bool> {
+    pub(crate) fn ends_with_newline(&self, len: u64, path: &Path) -> Result<bool> {
         if len == 0 {
             return Ok(true);
         }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::thread;
 
-use jsonl_core::{DamageKind, Durability, Error, Locking, Log, WriteOptions, scan};
-use serde::Serialize;
+use jsonl_core::{DamageKind, Durability, Error, Locking, Log, ReadOptions, Transaction, WriteOptions, scan};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -383,4 +383,71 @@ fn readers_beside_hot_writers_see_no_false_damage() {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(place.log().verify().unwrap().records, 2_000);
+}
+
+#[derive(Serialize, Deserialize)]
+struct Numbered {
+    n: u64,
+}
+
+#[test]
+fn a_transaction_numbers_records_without_gaps_over_handles_and_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.jsonl");
+    for durability in [Durability::Buffer, Durability::SyncData] {
+        let _ = fs::remove_file(&path);
+        let open = || {
+            let options = WriteOptions::new().create(true).checksum(true).locking(Locking::PerAppend);
+            options.open(&path).unwrap()
+        };
+        let handles = [open(), open()];
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                let handle = &handles[thread % 2];
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        let number = |log: &mut Transaction<'_>| -> Result<(), Error> {
+                            let last = log.log(&ReadOptions::new())?.tail::<Numbered>(1)?.records.pop();
+                            let n = last.map_or(0, |last| last.n + 1);
+                            let offset = log.next_offset();
+                            assert_eq!(log.append(&Numbered { n })?.offset, offset);
+                            Ok(())
+                        };
+                        handle.transact(durability, number).unwrap();
+                    }
+                });
+            }
+        });
+        let numbers: Vec<_> = Log::open(&path).unwrap().load::<Numbered>().unwrap().records;
+        assert!(numbers.iter().map(|record| record.n).eq(0..200));
+    }
+}
+
+#[test]
+fn a_transaction_that_fails_writes_nothing_and_one_behind_a_torn_line_heals() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.jsonl");
+    let log = WriteOptions::new().create(true).open(&path).unwrap();
+    let failed = log.transact(Durability::Buffer, |log| -> Result<(), Error> {
+        assert!(log.is_empty());
+        log.append(&Numbered { n: 1 })?;
+        log.append_raw(b"not json").map(drop)
+    });
+    assert!(matches!(failed, Err(Error::NotJson { .. })));
+    assert_eq!(fs::read(&path).unwrap(), b"");
+    fs::write(&path, br#"{"n":"#).unwrap();
+    let offset = log.transact(Durability::SyncData, |log| {
+        assert!(!log.is_as_left());
+        assert_eq!((log.len(), log.next_offset()), (5, 6));
+        let first = log.append(&Numbered { n: 1 })?;
+        assert_eq!(log.next_offset(), first.offset + first.len);
+        log.append_raw(br#"{"n": 2}"#).map(|second| second.offset)
+    });
+    assert_eq!(offset.unwrap(), 14);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"n\":\n{\"n\":1}\n{\"n\": 2}\n");
+    log.transact(Durability::Buffer, |log| -> Result<(), Error> {
+        assert!(log.is_as_left());
+        Ok(())
+    })
+    .unwrap();
 }

@@ -1,0 +1,166 @@
+//! Looking and appending under one lock.
+
+use std::fmt::{self, Debug, Formatter};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::cursor::Identity;
+use crate::durability::Durability;
+use crate::error::{Error, Result};
+use crate::lock;
+use crate::read_options::ReadOptions;
+use crate::reader::Log;
+use crate::writer::{Appended, Disk, Locking, Writer};
+
+impl Writer {
+    /// Runs `work` while nobody else writes. What it looks at stays true until it returns, and what it appends
+    /// goes out in one write behind that; with a sync, threads share one, outside of the lock.
+    ///
+    /// While `work` runs, other uses of this handle wait; so `work` must not use it itself.
+    ///
+    /// # Errors
+    ///
+    /// What `work` returns, and nothing has been written then. Else as [`append`](Self::append).
+    pub fn transact<R, E: From<Error>>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let (result, has_written) = {
+            let mut disk = self.disk.lock();
+            self.check(&disk)?;
+            let per_append = self.options.locking == Locking::PerAppend;
+            let len = if per_append { disk.lock(&self.path, &self.options)? } else { disk.len(&self.path)? };
+            let done = self.transact_locked(&mut disk, len, work);
+            if per_append {
+                disk.unlock(&self.path)?;
+            }
+            done?
+        };
+        if has_written && durability != Durability::Buffer {
+            self.sync_shared(durability)?;
+        }
+        Ok(result)
+    }
+
+    fn transact_locked<R, E: From<Error>>(
+        &self,
+        disk: &mut Disk,
+        len: u64,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<R, E>,
+    ) -> Result<(R, bool), E> {
+        let is_as_left = disk.known_end == Some(len);
+        let heals = !is_as_left && !disk.ends_with_newline(len, &self.path)?;
+        let start = len + u64::from(heals);
+        let identity = disk.identity;
+        let mut transaction =
+            Transaction { writer: self, identity, len, start, is_as_left, lines: vec![b'\n'] };
+        let result = work(&mut transaction)?;
+        let lines = transaction.lines;
+        let has_written = lines.len() > 1;
+        if has_written {
+            disk.write(&lines, len, &self.path)?;
+        }
+        Ok((result, has_written))
+    }
+
+    /// Carries what has been written by now to the device, with whoever else wants that.
+    fn sync_shared(&self, durability: Durability) -> Result<()> {
+        self.submit_synced(&[], durability).map(drop)
+    }
+}
+
+/// A log under its lock; see [`Writer::transact`].
+pub struct Transaction<'a> {
+    writer: &'a Writer,
+    identity: Identity,
+    len: u64,
+    start: u64,
+    is_as_left: bool,
+    /// A newline, which healing may need, and whole lines.
+    lines: Vec<u8>,
+}
+
+impl Debug for Transaction<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction").field("path", &self.writer.path).field("len", &self.len).finish()
+    }
+}
+
+impl Transaction<'_> {
+    /// Bytes in the file, without what has been appended in this transaction.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the file is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether the file is exactly as this handle's last append left it: what was known then is still true.
+    #[must_use]
+    pub fn is_as_left(&self) -> bool {
+        self.is_as_left
+    }
+
+    /// Where the next appended line will stand.
+    #[must_use]
+    pub fn next_offset(&self) -> u64 {
+        self.start + self.lines.len() as u64 - 1
+    }
+
+    /// The log as it is, without what has been appended in this transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::Replaced`] if a program that respects no lock did that just now.
+    pub fn log(&self, options: &ReadOptions) -> Result<Log> {
+        let path = &self.writer.path;
+        let log = options.open(path)?;
+        if log.identity == self.identity { Ok(log) } else { Err(Error::Replaced { path: path.clone() }) }
+    }
+
+    /// Appends a record when the transaction ends; sealed if the log is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::append`] before anything is written.
+    pub fn append<T: Serialize + ?Sized>(&mut self, record: &T) -> Result<Appended> {
+        self.take(|writer, bytes| writer.encode(record, bytes))
+    }
+
+    /// Appends a line as it is when the transaction ends; see [`Writer::append_raw`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::append_raw`] before anything is written.
+    pub fn append_raw(&mut self, line: &[u8]) -> Result<Appended> {
+        self.take(|writer, bytes| writer.encode_raw(line, bytes))
+    }
+
+    fn take(&mut self, encode: impl FnOnce(&Writer, &mut Vec<u8>) -> Result<u64>) -> Result<Appended> {
+        let offset = self.next_offset();
+        let before = self.lines.len();
+        match encode(self.writer, &mut self.lines).and_then(|len| self.writer.fits(&self.lines).map(|()| len))
+        {
+            Ok(len) => Ok(Appended { offset, len }),
+            Err(error) => {
+                self.lines.truncate(before);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Disk {
+    fn unlock(&mut self, path: &std::path::Path) -> Result<()> {
+        lock::release(&self.gate, &Arc::clone(&self.file)).map_err(|source| {
+            self.is_poisoned = true;
+            Error::io("unlock", path)(source)
+        })
+    }
+}
