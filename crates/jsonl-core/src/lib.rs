@@ -115,6 +115,7 @@ pub use error::{Error, Result};
 pub use follow::{Follow, Followed, From};
 pub use lines::{Line, Lines};
 pub use lock::{Holder, holder};
+pub use parse::parse_json;
 pub use read_options::{ReadOptions, RecoveryMode, Source};
 pub use reader::{Loaded, Log, Record, Salvaged};
 pub use repair::{RepairOptions, Repaired};

@@ -376,6 +376,19 @@ fn parse<'b, T: Deserialize<'b>>(text: &'b str) -> Result<T, String> {
     Ok(value)
 }
 
+/// Parses one JSON text as every reader here does: a surrogate escape without its partner becomes U+FFFD where
+/// `serde_json` alone would give up.
+///
+/// # Errors
+///
+/// `serde_json`'s, for a text that is no JSON or no `T`.
+pub fn parse_json<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_slice(text).or_else(|error| {
+        let mended = mend_surrogates(text).and_then(|mended| serde_json::from_slice(&mended).ok());
+        mended.ok_or(error)
+    })
+}
+
 /// `text` with every surrogate escape that has no partner exchanged for `\ufffd`, which is as long; `None`
 /// where there is none. `text` is JSON.
 fn mend_surrogates(text: &[u8]) -> Option<Vec<u8>> {

@@ -151,6 +151,45 @@ impl Log {
         Ok(self)
     }
 
+    /// A part of this log: the lines of `span`, which has to begin where a line does, and to end where one does or
+    /// where the log does. Offsets stay those in the file. Of a mapped log, it is a copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleCursor`] where no line begins; [`Error::Shrunk`] when the log doesn't reach that far;
+    /// [`Error::Io`].
+    pub fn part(&self, span: Span) -> Result<Self> {
+        let end = span.offset.saturating_add(span.len);
+        for offset in [span.offset, end].into_iter().filter(|offset| *offset > 0) {
+            if offset != self.len() && self.read(Span { offset: offset - 1, len: 1 })? != b"\n" {
+                return Err(Error::StaleCursor { path: self.path.clone(), offset });
+            }
+        }
+        if end > self.len() {
+            return Err(Error::Shrunk { path: self.path.clone(), missing: end - self.len() });
+        }
+        let bytes = match &self.bytes {
+            Bytes::File { file, .. } => {
+                Bytes::File { file: file.try_clone().map_err(self.io("open"))?, len: end }
+            }
+            _ => {
+                let mut lines = self.read(Span { offset: 0, len: end })?;
+                let complete = memchr::memrchr(b'\n', &lines).map_or(0, |at| at + 1);
+                let tail = lines.split_off(complete);
+                Bytes::Memory { lines, tail: Tail { len: tail.len() as u64, bytes: tail } }
+            }
+        };
+        Ok(Self {
+            path: self.path.clone(),
+            identity: self.identity,
+            bytes,
+            start: span.offset,
+            options: self.options.clone(),
+            pool: OnceLock::new(),
+            memory: OnceLock::new(),
+        })
+    }
+
     /// Every record as a `T`, in the order of the file, parsed on several threads.
     ///
     /// A seal is taken off before `T` sees the record.

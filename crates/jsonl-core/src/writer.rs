@@ -25,9 +25,9 @@ use crate::durability::{Durability, sync_folder_of};
 use crate::error::{Error, Result};
 use crate::group::{Failure, Queue};
 use crate::lock::{self, Gate, Note};
-use crate::reader::refuse_others;
+use crate::reader::{Log, refuse_others};
 use crate::replace::{self, Replacement};
-use crate::report::DamageKind;
+use crate::report::{DamageKind, Span};
 use crate::scan;
 use crate::source::Buffer;
 use crate::verdict::{self, Rules, Verdict};
@@ -41,6 +41,9 @@ const OPEN_TRIES: usize = 100;
 /// A handle that holds the lock looks so seldom, between syncs, whether the path still leads to its file:
 /// looking costs as much as writing a small record. Only a program that respects no lock can change that.
 const LOOK_EVERY: u32 = 64;
+
+/// Bytes that are copied at a time.
+const COPY_LEN: u64 = 1 << 20;
 
 /// For how long a writer keeps the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -402,6 +405,18 @@ impl Writer {
     /// can't be synced is the new one in its place already, a power cut may undo that, and the handle is
     /// poisoned.
     pub fn rewrite(&self, write: impl FnOnce(&mut Rewrite<'_>) -> Result<()>) -> Result<()> {
+        self.rewrite_with(write)
+    }
+
+    /// [`rewrite`](Self::rewrite) with a result and an error of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`rewrite`](Self::rewrite).
+    pub fn rewrite_with<R, E: From<Error>>(
+        &self,
+        write: impl FnOnce(&mut Rewrite<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
         let mut disk = self.disk.lock();
         self.check(&disk)?;
         let per_append = self.options.locking == Locking::PerAppend;
@@ -415,11 +430,11 @@ impl Writer {
         replaced
     }
 
-    fn rewrite_locked(
+    fn rewrite_locked<R, E: From<Error>>(
         &self,
         disk: &mut Disk,
-        write: impl FnOnce(&mut Rewrite<'_>) -> Result<()>,
-    ) -> Result<()> {
+        write: impl FnOnce(&mut Rewrite<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
         replace::remove_leftovers(&self.path)?;
         let old = disk.file.metadata().map_err(Error::io("look at", &self.path))?;
         let mut new = Replacement::begin(&self.path, Some(&old))?;
@@ -427,12 +442,13 @@ impl Writer {
         if cfg!(unix) {
             lock::acquire(&disk.gate, new.file(), &self.path, Duration::ZERO)?;
         }
-        write(&mut Rewrite { writer: self, new: &mut new, line: Vec::new() })?;
+        let result = write(&mut Rewrite { writer: self, new: &mut new, line: Vec::new(), offset: 0 })?;
         let replaced = new.commit()?;
         disk.move_to(replaced.file, false, &self.path)?;
         disk.name_is_synced = true;
         disk.is_poisoned = replaced.folder_synced.is_err();
-        replaced.folder_synced
+        replaced.folder_synced?;
+        Ok(result)
     }
 
     /// Whether the handle may still be used. One that locks for each append finds a replaced log again, and
@@ -738,9 +754,16 @@ pub struct Rewrite<'a> {
     writer: &'a Writer,
     new: &'a mut Replacement,
     line: Vec<u8>,
+    offset: u64,
 }
 
 impl Rewrite<'_> {
+    /// Where the next line will stand in the new log.
+    #[must_use]
+    pub fn next_offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Writes a record, sealed if the log is.
     ///
     /// # Errors
@@ -752,6 +775,7 @@ impl Rewrite<'_> {
 
     /// Writes a line that has been judged already.
     pub(crate) fn verbatim(&mut self, line: &[u8]) -> Result<()> {
+        self.offset += line.len() as u64 + 1;
         let out = &mut self.new.out;
         out.write_all(line)
             .and_then(|()| out.write_all(b"\n"))
@@ -767,9 +791,31 @@ impl Rewrite<'_> {
         self.take(|writer, bytes| writer.encode_raw(line, bytes))
     }
 
+    /// Copies a part of the log as it is, damage and all. Where its last line has no newline, it gets one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::Shrunk`] when the log doesn't reach that far.
+    pub fn copy(&mut self, log: &Log, span: Span) -> Result<()> {
+        let end = span.offset.saturating_add(span.len);
+        let mut at = span.offset;
+        while at < end {
+            let len = (end - at).min(COPY_LEN);
+            let bytes = log.read(Span { offset: at, len })?;
+            self.new.out.write_all(&bytes).map_err(Error::io("write anew", &self.writer.path))?;
+            at += len;
+            self.offset += len;
+            if at == end && bytes.last() != Some(&b'\n') {
+                self.new.out.write_all(b"\n").map_err(Error::io("write anew", &self.writer.path))?;
+                self.offset += 1;
+            }
+        }
+        Ok(())
+    }
+
     fn take(&mut self, encode: impl FnOnce(&Writer, &mut Vec<u8>) -> Result<u64>) -> Result<()> {
         self.line.clear();
-        encode(self.writer, &mut self.line)?;
+        self.offset += encode(self.writer, &mut self.line)?;
         self.new.out.write_all(&self.line).map_err(Error::io("write anew", &self.writer.path))
     }
 }

@@ -1,0 +1,187 @@
+//! Messages as they are read, and as they come in.
+
+use std::borrow::Cow;
+use std::fmt::{self, Debug, Formatter};
+use std::time::SystemTime;
+
+use jsonl_core::scan;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Result};
+use crate::record::Text;
+
+/// A message as it stands in the log: its bytes are untouched, and looked into when asked.
+///
+/// Cheap to clone. Messages that were read together share memory, so keeping one of them may keep up to a
+/// mebibyte.
+#[derive(Clone)]
+pub struct Message {
+    seq: u64,
+    text: Text,
+}
+
+impl Debug for Message {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message").field("seq", &self.seq).field("raw", &self.text).finish()
+    }
+}
+
+impl Message {
+    pub(crate) fn new(seq: u64, text: Text) -> Self {
+        Self { seq, text }
+    }
+
+    /// Its sequence number in the session: it never changes, also not by compaction.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// When it was appended, in milliseconds, or the time that was given with it; `None` if a hand other than
+    /// ours took it away.
+    #[must_use]
+    pub fn time(&self) -> Option<SystemTime> {
+        self.text.time()
+    }
+
+    /// The message's JSON text, byte for byte what was appended.
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        self.text.body()
+    }
+
+    /// The message as a `T`. An unpaired surrogate escape becomes U+FFFD.
+    ///
+    /// # Errors
+    ///
+    /// What `serde_json` says of a message that is no `T`.
+    pub fn parse<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        jsonl_core::parse_json(self.raw())
+    }
+
+    /// Its `role`.
+    #[must_use]
+    pub fn role(&self) -> Cow<'_, str> {
+        member(self.raw(), "role").and_then(string).unwrap_or_default()
+    }
+
+    /// What it says: its `content` if that is a string, or the texts of its parts, one after the other.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let store = annals_session::Store::open(folder.path()).unwrap();
+    /// # let session = store.session("k").unwrap();
+    /// session.append(&serde_json::json!({"role": "user", "content": [
+    ///     {"type": "text", "text": "what is "}, {"type": "image", "data": "…"}, {"type": "text", "text": "this?"},
+    /// ]})).unwrap();
+    /// assert_eq!(session.history().unwrap().messages[0].text(), "what is this?");
+    /// ```
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        text(self.raw())
+    }
+}
+
+/// What is kept beside the messages of a session and is none: a record of another program that could not be a
+/// message, or whatever a caller wants to have at this place of the transcript. Never part of the history.
+#[derive(Clone)]
+pub struct Note {
+    seq: u64,
+    text: Text,
+}
+
+impl Debug for Note {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Note").field("seq", &self.seq).field("raw", &self.text).finish()
+    }
+}
+
+impl Note {
+    pub(crate) fn new(seq: u64, text: Text) -> Self {
+        Self { seq, text }
+    }
+
+    /// Its sequence number.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// When it was appended.
+    #[must_use]
+    pub fn time(&self) -> Option<SystemTime> {
+        self.text.time()
+    }
+
+    /// Its JSON text, byte for byte what was appended.
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        self.text.body()
+    }
+}
+
+/// A value's JSON text that has been looked at: it is JSON, and if it is to be a message, an object with a role.
+pub(crate) fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Box<RawValue>> {
+    let not = |reason: String| Error::NotAMessage { reason };
+    let raw = serde_json::value::to_raw_value(message).map_err(|error| not(error.to_string()))?;
+    check(raw.get().as_bytes())?;
+    Ok(raw)
+}
+
+/// A message that came as JSON text.
+pub(crate) fn encode_raw(text: &[u8]) -> Result<Box<RawValue>> {
+    let raw = note_raw(text)?;
+    check(raw.get().as_bytes())?;
+    Ok(raw)
+}
+
+/// A note that came as JSON text.
+pub(crate) fn note_raw(text: &[u8]) -> Result<Box<RawValue>> {
+    let not = |reason: String| Error::NotAMessage { reason };
+    let text = std::str::from_utf8(text.trim_ascii()).map_err(|error| not(error.to_string()))?;
+    scan::check(text.as_bytes(), scan::NESTING_MAX)
+        .map_err(|fault| not(format!("no JSON at byte {}", fault.at)))?;
+    RawValue::from_string(text.to_owned()).map_err(|error| not(error.to_string()))
+}
+
+fn check(text: &[u8]) -> Result<()> {
+    let not = |reason: &str| Err(Error::NotAMessage { reason: reason.to_owned() });
+    if text.first() != Some(&b'{') {
+        return not("it is no JSON object");
+    }
+    match member(text, "role") {
+        None => not("it has no role"),
+        Some(role) if string(role).is_none() => not("its role is no string"),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The value of a member as it is written; of several with the name, the last.
+pub(crate) fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let found = scan::members(object).filter(|member| {
+        member.key == name.as_bytes() || (member.key.contains(&b'\\') && scan::unescape(member.key) == name)
+    });
+    found.last().map(|member| member.value)
+}
+
+/// The text of a JSON string.
+pub(crate) fn string(value: &[u8]) -> Option<Cow<'_, str>> {
+    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    Some(scan::unescape(content))
+}
+
+/// The text of a message.
+pub(crate) fn text(message: &[u8]) -> Cow<'_, str> {
+    let Some(content) = member(message, "content") else { return Cow::Borrowed("") };
+    if let Some(text) = string(content) {
+        return text;
+    }
+    let mut all = String::new();
+    for part in scan::items(content) {
+        let text = string(part).or_else(|| member(part, "text").and_then(string));
+        all.push_str(&text.unwrap_or_default());
+    }
+    Cow::Owned(all)
+}

@@ -1,0 +1,371 @@
+//! Finds and reads records in a session's log.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use jsonl_core::{DamageKind, Line, Log, Report, Span, Verdict};
+
+use crate::error::Result;
+use crate::record::{self, Header, Kind, Parsed, Record, State};
+
+/// Bytes that are read at first when one line is looked for.
+const STEP_LEN: u64 = 16 << 10;
+
+/// The end of a log, and the state that is in force there.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    /// The last sequence number that was given out, also to a record that is damaged by now.
+    pub(crate) seq: u64,
+    /// Messages that the session ever had.
+    pub(crate) n: u64,
+    /// Where the last event or header stands, and its state; `None` where none is left.
+    pub(crate) state: Option<(u64, Arc<State>)>,
+    /// When the last record was written, as text.
+    pub(crate) time: String,
+}
+
+impl End {
+    /// The state, or that of a session that has none.
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.state.as_ref().map(|(_, state)| Arc::clone(state)).unwrap_or_default()
+    }
+}
+
+/// Reads the end of a log: as much as it takes to find one good record, and the event that it points to. `None`
+/// for a log without any.
+pub(crate) fn end(log: &Log) -> Result<Option<End>> {
+    // Lines behind the last good record that were records once.
+    let mut lost = 0;
+    for line in log.lines().rev() {
+        let line = line?;
+        let Some(record) = record_in(log, &line)? else {
+            lost += u64::from(is_lost(&line));
+            continue;
+        };
+        let time = time_of(&record);
+        let (seq, n) = (record.seq + lost, record.n);
+        let state = match record.kind {
+            Kind::Event { state, .. } | Kind::Header { state, .. } => Some((line.offset, state)),
+            _ => match state_at(log, record.state_at)? {
+                Some(state) => Some((record.state_at, state)),
+                None => state_before(log, line.offset)?,
+            },
+        };
+        return Ok(Some(End { seq, n, state, time }));
+    }
+    Ok((lost > 0).then_some(End { seq: lost, n: 0, state: None, time: String::new() }))
+}
+
+fn time_of(record: &Record) -> String {
+    match &record.kind {
+        Kind::Message(text) | Kind::Note(text) => text.time_text().to_owned(),
+        Kind::Event { time, .. } | Kind::Header { time, .. } => time.clone(),
+    }
+}
+
+/// Whether a line that is no record was one once. A torn one never was: nobody was told that it was there.
+fn is_lost(line: &Line) -> bool {
+    match line.verdict() {
+        Verdict::Damaged { kind, .. } => !matches!(kind, DamageKind::Torn | DamageKind::NulRun),
+        _ => false,
+    }
+}
+
+/// The record of a line, or the last one inside of a fused line.
+fn record_in(log: &Log, line: &Line) -> Result<Option<Record>> {
+    if line.is_cut() {
+        return Ok(None);
+    }
+    if let Some(record) = record::parse(&line.bytes) {
+        return Ok(Some(record));
+    }
+    let Err(damage) = line.parse::<serde::de::IgnoredAny>() else { return Ok(None) };
+    match damage.salvage.last() {
+        Some(span) => Ok(sealed(&log.read(*span)?)),
+        None => Ok(None),
+    }
+}
+
+/// A record out of a fused line: believed if its seal is good, for nothing else says where it ends.
+fn sealed(bytes: &[u8]) -> Option<Record> {
+    let is_good = jsonl_core::checksum::check(bytes) == jsonl_core::checksum::Seal::Good;
+    if is_good { record::parse(bytes) } else { None }
+}
+
+/// The state that the line at `offset` holds, if there is one that does.
+fn state_at(log: &Log, offset: u64) -> Result<Option<Arc<State>>> {
+    let starts_there =
+        offset == 0 || (offset < log.len() && log.read(Span { offset: offset - 1, len: 1 })? == b"\n");
+    if !starts_there {
+        return Ok(None);
+    }
+    Ok(match record_from(log, offset, offset + 1)? {
+        Some(Found {
+            record: Record { kind: Kind::Event { state, .. } | Kind::Header { state, .. }, .. },
+            ..
+        }) => Some(state),
+        _ => None,
+    })
+}
+
+/// The last state before `offset`, looked for in all that is there: offsets in records are wrong where something
+/// was taken out of the file.
+fn state_before(log: &Log, offset: u64) -> Result<Option<(u64, Arc<State>)>> {
+    for line in log.lines().rev() {
+        let line = line?;
+        let is_other = line.offset > offset || line.is_cut() || record::cut(&line.bytes).is_some();
+        if is_other {
+            continue;
+        }
+        if let Some(Record { kind: Kind::Event { state, .. } | Kind::Header { state, .. }, .. }) =
+            record::parse(&line.bytes)
+        {
+            return Ok(Some((line.offset, state)));
+        }
+    }
+    Ok(None)
+}
+
+/// The header, if the first line is one.
+pub(crate) fn header(log: &Log) -> Result<Option<Arc<Header>>> {
+    let first = record_from(log, 0, 1)?;
+    if let Some(Found { record: Record { kind: Kind::Header { header, .. }, .. }, .. }) = first {
+        return Ok(Some(header));
+    }
+    Ok(None)
+}
+
+/// A record and where its line is.
+pub(crate) struct Found {
+    pub(crate) offset: u64,
+    pub(crate) end: u64,
+    pub(crate) record: Record,
+}
+
+/// The first record whose line begins at `from` or behind it, and before `until`.
+pub(crate) fn record_from(log: &Log, from: u64, until: u64) -> Result<Option<Found>> {
+    Window::new(log).record_from(from, until)
+}
+
+/// A part of a log in memory that moves and grows as it is asked.
+pub(crate) struct Window<'a> {
+    log: &'a Log,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Window<'a> {
+    pub(crate) fn new(log: &'a Log) -> Self {
+        Self { log, start: 0, bytes: Vec::new() }
+    }
+
+    /// The first record whose line begins at `from` or behind it, and before `until`.
+    pub(crate) fn record_from(&mut self, from: u64, until: u64) -> Result<Option<Found>> {
+        let mut at = from;
+        if from > 0 {
+            // The rest of a line that began before.
+            match self.newline(from - 1)? {
+                Some(newline) => at = newline + 1,
+                None => return Ok(None),
+            }
+        }
+        while at < until.min(self.log.len()) {
+            let (end, next) = match self.newline(at)? {
+                Some(newline) => (newline, newline + 1),
+                None => (self.log.len(), self.log.len()),
+            };
+            if let Some(record) = record::parse(self.get(at, end)) {
+                return Ok(Some(Found { offset: at, end: next, record }));
+            }
+            at = next;
+        }
+        Ok(None)
+    }
+
+    /// Where the next newline is, from `from` on. Afterwards what is between is in the window, unless it is more
+    /// than a line may have.
+    fn newline(&mut self, from: u64) -> Result<Option<u64>> {
+        let mut len = STEP_LEN;
+        let mut searched = from;
+        loop {
+            let end = self.start + self.bytes.len() as u64;
+            if (self.start..end).contains(&searched) {
+                let rest = &self.bytes[(searched - self.start) as usize..];
+                if let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
+                    return Ok(Some(searched + at as u64));
+                }
+                searched = end;
+            }
+            if searched >= self.log.len() {
+                return Ok(None);
+            }
+            // What is too long for a line is passed over.
+            let is_line = searched - from <= 2 * jsonl_core::MAX_LINE_LEN as u64;
+            self.start = if is_line { from } else { searched };
+            let wanted = (searched - self.start + len).min(self.log.len() - self.start);
+            self.bytes = self.log.read(Span { offset: self.start, len: wanted })?;
+            len *= 2;
+        }
+    }
+
+    /// Nothing where it is too long for a line.
+    fn get(&self, from: u64, to: u64) -> &[u8] {
+        let range = from.checked_sub(self.start).zip(to.checked_sub(self.start));
+        let bytes = range.and_then(|(from, to)| self.bytes.get(from as usize..to as usize));
+        bytes.unwrap_or_default()
+    }
+}
+
+/// Where the first record of which `is_behind` is true begins; the log's length if there is none. Records are in
+/// order, so it is looked for by halving.
+pub(crate) fn seek(log: &Log, is_behind: impl Fn(&Record) -> bool) -> Result<u64> {
+    let (mut low, mut high, mut answer) = (0, log.len(), log.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match record_from(log, middle, high)? {
+            None => high = middle,
+            Some(found) if is_behind(&found.record) => {
+                answer = found.offset;
+                high = middle;
+            }
+            Some(found) => low = found.end,
+        }
+    }
+    Ok(answer)
+}
+
+/// What reading a session found beside messages.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ReadReport {
+    /// What became of every byte that was read.
+    pub log: Report,
+    /// Records that are missing between two that are there: after this sequence number, before that one. They
+    /// were lost to damage.
+    pub gaps: Vec<(u64, u64)>,
+    /// Records whose sequence number had come before; the later ones are left out.
+    pub repeated: u64,
+    /// Records with a smaller sequence number than one before them.
+    pub disordered: u64,
+    /// JSON lines that are no records of a session.
+    pub unknown: u64,
+}
+
+impl ReadReport {
+    /// Whether all that was read is as our writers left it.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.log.is_clean()
+            && self.log.mismatched == 0
+            && self.gaps.is_empty()
+            && self.repeated + self.disordered + self.unknown == 0
+    }
+}
+
+/// The records of a log whose lines begin from `offset` on and before `until`, in order, and what was no record.
+pub(crate) fn records(log: &Log, offset: u64, until: u64) -> Result<(Vec<Record>, ReadReport)> {
+    let log = &log.part(Span { offset, len: until - offset })?;
+    let (mut records, fast_end) = fast(log, offset)?;
+    let mut report = ReadReport::default();
+    report.log.start = offset;
+    report.log.lines = records.len() as u64;
+    report.log.records = report.log.lines;
+    report.log.sealed = report.log.lines;
+    report.log.bytes.records = fast_end - offset;
+    if fast_end < log.len() {
+        let rest = log.part(Span { offset: fast_end, len: log.len() - fast_end })?;
+        records.extend(slow(&rest, &mut report)?);
+    }
+    in_order(&mut records, &mut report);
+    Ok((records, report))
+}
+
+/// The records before the first line that isn't one of ours, whole, sealed and finished; and where that line begins.
+fn fast(log: &Log, offset: u64) -> Result<(Vec<Record>, u64)> {
+    let mut records = Vec::new();
+    let mut end = offset;
+    log.chunks(
+        |chunk| {
+            let bytes = Arc::new(chunk.bytes.to_vec());
+            let mut found = Vec::with_capacity(chunk.bytes.len() / 1024);
+            for line in chunk.lines() {
+                let record = match record::cut(line.bytes) {
+                    Some(cut) => Some(cut.into_record(&bytes, line.offset)),
+                    None => sealed(line.bytes),
+                };
+                match record {
+                    Some(record) if line.terminated => found.push(record),
+                    _ => return (found, chunk.offset, chunk.offset + line.offset as u64, false),
+                }
+            }
+            (found, chunk.offset, chunk.offset + bytes.len() as u64, true)
+        },
+        |(found, chunk_start, chunk_end, is_clean), _| {
+            // A line too long for any chunk is between two of them.
+            if chunk_start != end {
+                return ControlFlow::Break(());
+            }
+            records.extend(found);
+            end = chunk_end;
+            if is_clean { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        },
+    )?;
+    Ok((records, end))
+}
+
+fn slow(log: &Log, report: &mut ReadReport) -> Result<Vec<Record>> {
+    let loaded = log.load::<Parsed>()?;
+    report.log.add(&loaded.report);
+    let mut salvaged = Vec::new();
+    for found in &loaded.salvaged {
+        salvaged.push((found.index, sealed(&log.read(found.span)?)));
+    }
+    let mut salvaged = salvaged.into_iter().peekable();
+    let mut records = Vec::with_capacity(loaded.records.len());
+    for (index, parsed) in loaded.records.into_iter().enumerate() {
+        while let Some((_, record)) = salvaged.next_if(|(before, _)| *before <= index) {
+            records.extend(record);
+        }
+        match parsed.into_record() {
+            Some(record) => records.push(record),
+            None => report.unknown += 1,
+        }
+    }
+    records.extend(salvaged.filter_map(|(_, record)| record));
+    Ok(records)
+}
+
+/// Leaves out what came before, and says what is missing.
+fn in_order(records: &mut Vec<Record>, report: &mut ReadReport) {
+    let is_sorted = records.is_sorted_by(|a, b| a.seq < b.seq);
+    if !is_sorted {
+        let mut seen = HashSet::with_capacity(records.len());
+        let before = records.len();
+        records.retain(|record| seen.insert(record.seq));
+        report.repeated = (before - records.len()) as u64;
+        let mut last = 0;
+        for record in records.iter() {
+            report.disordered += u64::from(record.seq < last);
+            last = last.max(record.seq);
+        }
+    }
+    let mut last: Option<u64> = None;
+    for record in records.iter() {
+        if let Some(last) = last
+            && record.seq > last + 1
+        {
+            report.gaps.push((last, record.seq));
+        }
+        last = Some(last.map_or(record.seq, |last| last.max(record.seq)));
+    }
+}
+
+/// How many messages have a smaller sequence number than `seq`, of `all` that the session ever had.
+pub(crate) fn messages_before(log: &Log, seq: u64, all: u64) -> Result<u64> {
+    let offset = seek(log, |record| record.seq >= seq)?;
+    Ok(match record_from(log, offset, log.len())? {
+        Some(Found { record, .. }) => record.n - u64::from(matches!(record.kind, Kind::Message(_))),
+        None => all,
+    })
+}
