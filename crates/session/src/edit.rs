@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::message::{self, Message};
 use crate::read::{self, End};
 use crate::record::{Body, FORMAT, Header, Kind, Parent, State, Written};
+use crate::rewrite::event;
 use crate::store::Inner;
 
 /// How far back a tool's call is looked for from its result, in messages.
@@ -292,18 +293,7 @@ impl<'a, 'b> Edit<'a, 'b> {
         change(&mut state);
         let time = self.inner.now();
         let (seq, n) = (self.end.seq + 1, self.end.n);
-        let written = Written {
-            header: None,
-            seq,
-            n,
-            state_at: None,
-            time: &time,
-            message: None,
-            note: None,
-            event: Some(name),
-            state: Some(&state),
-        };
-        let appended = self.transaction.append(&written)?;
+        let appended = self.transaction.append(&event(seq, n, &time, name, &state))?;
         self.end = End { seq, n, state: Some((appended.offset, Arc::new(state))), time };
         Ok(seq)
     }

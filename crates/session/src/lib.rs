@@ -63,26 +63,27 @@
 
 mod calls;
 mod chat;
-mod compact;
 mod edit;
 mod error;
 mod follow;
+mod import;
 mod key;
 mod lifecycle;
 mod list;
 mod message;
 mod read;
 mod record;
+mod rewrite;
 mod session;
 mod store;
 mod time;
 mod view;
 
 pub use chat::{ChatMessage, Content, ToolCall};
-pub use compact::{CompactOptions, Compacted};
 pub use edit::{Edit, Truncate};
 pub use error::{Error, Result};
 pub use follow::{FollowSession, Since};
+pub use import::{ImportReport, ImportedEntry, ImportedSession};
 pub use jsonl_core::{Durability, Holder};
 pub use key::{KEY_LEN_MAX, decode_key, encode_key};
 pub use lifecycle::Deleted;
@@ -90,6 +91,7 @@ pub use list::{List, ListOptions, Listed, TITLE_LEN_MAX, Unlisted};
 pub use message::{Message, Note};
 pub use read::ReadReport;
 pub use record::Parent;
+pub use rewrite::{CompactOptions, Compacted};
 pub use session::Session;
 pub use store::{Place, Resolved, Store, StoreOptions};
 pub use view::{Cursor, Entry, Event, History, NotACursor, Page, Scope, Transcript};

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use jsonl_core::Durability;
 
-use crate::compact::remove_if_empty;
 use crate::error::{Error, Result};
+use crate::rewrite::remove_if_empty;
 use crate::session::Session;
 use crate::store::{Inner, make_folder, sync_folder};
 

@@ -304,7 +304,7 @@ impl Session {
     fn replace_history(&self, make: impl FnOnce(Vec<Message>) -> Result<Vec<Box<RawValue>>>) -> Result<()> {
         // The log is there and has a header, and the rest is done to a copy of it.
         self.write(|edit| edit.ensure_header(None, None))?;
-        self.rewrite(|log, new| crate::compact::replace_history(&self.inner, log, new, make))
+        self.rewrite(|log, new| crate::rewrite::replace_history(&self.inner, log, new, make))
     }
 
     /// Takes the visible messages and the summary of the first of `sources` that has any, if this session has neither:
@@ -639,7 +639,7 @@ impl Session {
         }
         let fork = Self::new(Arc::clone(&self.inner), key, None).with_durability(self.durability);
         let parent = Parent { key: self.key.to_string(), seq };
-        fork.make_whole(|new| crate::compact::fork(&self.inner, &log, new, key, parent))?;
+        fork.make_whole(|new| crate::rewrite::fork(&self.inner, &log, new, key, parent))?;
         Ok(fork)
     }
 }

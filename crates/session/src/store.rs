@@ -373,6 +373,10 @@ impl Inner {
         self.options.durability
     }
 
+    pub(crate) fn max_line_len(&self) -> usize {
+        self.options.max_line_len
+    }
+
     pub(crate) fn now(&self) -> String {
         crate::time::to_text((self.options.clock)())
     }

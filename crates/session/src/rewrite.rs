@@ -1,4 +1,4 @@
-//! Writes a session's log anew: compaction, replaced histories, forks.
+//! Writes a session's log anew: compaction, a replaced history, a fork.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::read;
 use crate::record::{self, Body, FORMAT, Header, Kind, Parent, Record, State, Written};
 use crate::session::Session;
-use crate::store::{Inner, make_folder, numbered, sync_folder};
+use crate::store::{Inner, Place, make_folder, numbered, sync_folder};
 use crate::view;
 
 /// How to compact.
@@ -78,6 +78,9 @@ impl Session {
     /// it was.
     pub fn compact(&self, options: &CompactOptions) -> Result<Compacted> {
         self.check_writable()?;
+        if let Some(Place::Archived(_)) = self.exists()? {
+            return Err(Error::Archived { key: self.key.to_string() });
+        }
         let log = self.log()?.ok_or_else(|| self.not_found())?;
         let nothing = Compacted { len_before: log.len(), len_after: log.len(), ..Compacted::default() };
         let Some(plan) = Plan::of(&log)? else { return Ok(nothing) };
@@ -216,11 +219,7 @@ fn copy(record: &Record, new: &mut Rewrite<'_>, state_at: &mut u64) -> Result<()
     Ok(new.record(&Body { seq, n, state_at: *state_at, time: text.time_text(), message, note })?)
 }
 
-fn event<'a>(seq: u64, n: u64, time: &'a str, name: &'a str, state: &'a State) -> Written<'a> {
-    Written { event: Some(name), header: None, ..header_like(seq, n, time, state) }
-}
-
-fn header_like<'a>(seq: u64, n: u64, time: &'a str, state: &'a State) -> Written<'a> {
+pub(crate) fn event<'a>(seq: u64, n: u64, time: &'a str, name: &'a str, state: &'a State) -> Written<'a> {
     Written {
         header: None,
         seq,
@@ -229,7 +228,7 @@ fn header_like<'a>(seq: u64, n: u64, time: &'a str, state: &'a State) -> Written
         time,
         message: None,
         note: None,
-        event: None,
+        event: Some(name),
         state: Some(state),
     }
 }

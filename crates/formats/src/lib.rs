@@ -1,0 +1,41 @@
+//! Other programs' transcripts, read where they lie.
+//!
+//! > **Foreign files are never changed. What was read is given byte for byte, and what could not be read is said.**
+//!
+//! Three session stores are read and written: [`picoclaw`], [`orca`] and [`aish`]. Each gives a [`ForeignSession`]
+//! with its messages as they are written, what is hidden, the summary and what else its program keeps about it;
+//! and [`Remark`]s for everything that is damaged, changed or left out.
+//!
+//! ```
+//! # fn main() -> annals_formats::Result<()> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let dir = folder.path();
+//! # std::fs::write(dir.join("cli_1.jsonl"), "{\"role\":\"user\",\"content\":\"hi\"}\n{\"role\":\"assi").unwrap();
+//! # std::fs::write(dir.join("cli_1.meta.json"), "{\"key\":\"cli:1\",\"skip\":0}").unwrap();
+//! use annals_formats::Layout;
+//!
+//! let layout = Layout::detect(dir).unwrap();
+//! assert_eq!(layout, Layout::Picoclaw);
+//! for entry in layout.list(dir)? {
+//!     let session = layout.read(&entry.path)?;
+//!     assert_eq!(session.key, "cli:1");
+//!     assert_eq!(session.messages().count(), 1);
+//!     assert_eq!(session.remarks[0].to_string(), "13 bytes at 31 are no record (torn record)");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod aish;
+mod error;
+mod folder;
+mod foreign;
+mod layout;
+mod lines;
+pub mod orca;
+pub mod picoclaw;
+
+pub use error::{Error, Result};
+pub use folder::{Entry, OutFile, write_files};
+pub use foreign::{ForeignRecord, ForeignSession, Remark};
+pub use layout::Layout;

@@ -1,0 +1,121 @@
+//! The records in a file of JSON lines of another program, damage and all.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use jsonl_core::{DamageKind, Line, Log, ReadOptions, Seals, Span, Verdict, scan};
+
+use crate::error::Result;
+use crate::foreign::{ForeignRecord, Remark};
+
+/// A line of a file, and what is in it.
+pub(crate) struct Found {
+    /// Whether anything is left of the line when one carriage return is taken away.
+    pub(crate) is_empty: bool,
+    /// Its records: none in a blank or damaged line, several in a fused one.
+    pub(crate) records: Vec<(u64, Vec<u8>)>,
+    pub(crate) remark: Option<Remark>,
+}
+
+/// Opens another program's file. It is never mapped, for its owner may shorten it; and what looks like a seal is
+/// none.
+pub(crate) fn open(path: &Path) -> Result<Log> {
+    Ok(ReadOptions::new().seals(Seals::Ignore).open(path)?)
+}
+
+/// The lines of a file, one by one.
+pub(crate) fn lines(log: &Log) -> impl Iterator<Item = Result<Found>> + '_ {
+    log.lines().map(|line| found(log, &line?))
+}
+
+fn found(log: &Log, line: &Line) -> Result<Found> {
+    let bare = line.bytes.strip_suffix(b"\r").unwrap_or(&line.bytes);
+    let mut found = Found { is_empty: bare.is_empty() && !line.is_cut(), records: Vec::new(), remark: None };
+    let kind = match line.verdict() {
+        Verdict::Blank => return Ok(found),
+        Verdict::Record { .. } => {
+            found.records.push(trimmed(line.offset, &line.bytes));
+            return Ok(found);
+        }
+        Verdict::Damaged { kind, .. } => kind,
+    };
+    if kind == DamageKind::InvalidUtf8 {
+        let text = String::from_utf8_lossy(&line.bytes).into_owned();
+        if scan::check(text.as_bytes(), scan::NESTING_MAX).is_ok() {
+            found.records.push(trimmed(line.offset, text.as_bytes()));
+            found.remark = Some(Remark::NotUtf8 { offset: line.offset });
+            return Ok(found);
+        }
+    }
+    if let Err(damage) = line.parse::<serde::de::IgnoredAny>() {
+        for span in &damage.salvage {
+            let raw = log.read(Span { offset: span.offset, len: span.len })?;
+            // Inside of a fragment there may be whole objects that are no records.
+            if is_message(&raw) {
+                found.records.push(trimmed(span.offset, &raw));
+            }
+        }
+    }
+    let salvaged = found.records.len();
+    found.remark = Some(Remark::Damaged { offset: line.offset, len: line.len, kind, salvaged });
+    Ok(found)
+}
+
+fn trimmed(offset: u64, raw: &[u8]) -> (u64, Vec<u8>) {
+    let raw = raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw);
+    (offset, raw.trim_ascii().to_vec())
+}
+
+/// A message: a JSON object with a role that is a string.
+pub(crate) fn is_message(raw: &[u8]) -> bool {
+    member(raw, "role").is_some_and(|role| role.first() == Some(&b'"'))
+}
+
+/// What JSON that is no message is.
+pub(crate) fn what(raw: &[u8]) -> &'static str {
+    match raw.first() {
+        Some(b'{') => "an object without a role",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "a null",
+        _ => "a number",
+    }
+}
+
+/// The value of a member as it is written; of several with the name, the last.
+pub(crate) fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let found = scan::members(object).filter(|member| {
+        member.key == name.as_bytes() || (member.key.contains(&b'\\') && scan::unescape(member.key) == name)
+    });
+    found.last().map(|member| member.value)
+}
+
+/// The text of a member that is a string.
+pub(crate) fn string(object: &[u8], name: &str) -> Option<String> {
+    let content = member(object, name)?.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    Some(scan::unescape(content).into_owned())
+}
+
+/// The time that a member says.
+pub(crate) fn time(object: &[u8], name: &str) -> Option<SystemTime> {
+    parse_time(&string(object, name)?)
+}
+
+pub(crate) fn parse_time(text: &str) -> Option<SystemTime> {
+    text.parse::<jiff::Timestamp>().ok().map(SystemTime::from)
+}
+
+/// A record that is a message, or else a note with a remark.
+pub(crate) fn record(
+    (offset, raw): (u64, Vec<u8>),
+    time_member: Option<&str>,
+    remarks: &mut Vec<Remark>,
+) -> ForeignRecord {
+    let is_message = is_message(&raw);
+    if !is_message {
+        remarks.push(Remark::NotAMessage { offset, what: what(&raw) });
+    }
+    let time = time_member.and_then(|name| time(&raw, name));
+    ForeignRecord { raw, offset, is_message, time }
+}

@@ -1,0 +1,9 @@
+//! Tests of `annals-formats` on folders that the programs themselves wrote.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+/// The folders, and what has to be read from them.
+mod expected;
+
+/// Is every message, summary and state of the three session stores read, and written back the same?
+mod stores;
