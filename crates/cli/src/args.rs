@@ -1,11 +1,13 @@
 //! What can be typed.
 
+pub(crate) mod sessions;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// Look into, search, check and mend the JSON Lines that AI agents leave behind.
+/// Keep, look into, search, check and mend what AI agents said.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -16,6 +18,11 @@ pub(crate) struct Args {
     /// When to use colours; `auto` looks for a terminal and at NO_COLOR
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
+
+    /// The folder where annals keeps what is its own; by default ANNALS_HOME, or else annals's folder among
+    /// the user's data
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) root: Option<PathBuf>,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -41,6 +48,20 @@ pub(crate) enum Command {
     Search(Search),
     Stats(Stats),
     Verify(Verify),
+    Append(sessions::Append),
+    Begin(sessions::Begin),
+    Truncate(sessions::Truncate),
+    Summary(sessions::Summary),
+    Metadata(sessions::Metadata),
+    Compact(sessions::Compact),
+    Archive(sessions::Archive),
+    Restore(sessions::Restore),
+    Rm(sessions::Rm),
+    Fork(sessions::Fork),
+    Who(sessions::Who),
+    Alias(sessions::Alias),
+    Import(sessions::Import),
+    Export(sessions::Export),
     /// Append to bare files, and repair them
     #[command(subcommand)]
     Log(LogCommand),
@@ -54,35 +75,68 @@ pub(crate) enum Command {
     },
 }
 
-/// List logs: size, records, first and last time, damage; newest first
+/// List sessions, or logs: newest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Folders are searched for .jsonl, .ndjson and .jsonl.archived files; a file that
-is named is listed whatever its name. FIRST and LAST come from the first and
-last records. Examples:
+Without PATH, the sessions of the store. With PATH, logs with their size, records,
+first and last time and damage: folders are searched for .jsonl, .ndjson and
+.jsonl.archived files; a file that is named is listed whatever its name. FIRST
+and LAST come from the first and last records. Examples:
+  annals ls --limit 20
   annals ls ~/.claude/projects
   annals --json ls . | jq 'select(.damaged > 0).path'")]
 pub(crate) struct Ls {
     /// Files and folders
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
     /// List at most so many, the newest
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+
+    /// Archived sessions instead of active ones
+    #[arg(long, conflicts_with_all = ["paths", "all"])]
+    pub(crate) archived: bool,
+
+    /// Active and archived sessions
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) all: bool,
+
+    /// Only sessions with this in their key
+    #[arg(long, value_name = "TEXT", conflicts_with = "paths")]
+    pub(crate) key: Option<String>,
+
+    /// Only sessions changed since then: 90m, 12h, 7d, 4w, or a date
+    #[arg(long, value_name = "WHEN", conflicts_with = "paths")]
+    pub(crate) since: Option<String>,
 }
 
-/// Show records for reading: role, time, text, tool calls folded
+/// Show a session or a log for reading: role, time, text, tool calls folded
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Examples:
-  annals show session.jsonl
-  annals show session.jsonl@12       only line 12, unfolded
+An existing path with a separator, or that ends in .jsonl, is a file; anything else
+is a session. Of a session, what is visible is shown. Examples:
+  annals show main
+  annals show main@12                message 12, unfolded
+  annals show --all main             also what is hidden, and what happened
+  annals show session.jsonl@12       only line 12
   annals show --raw session.jsonl    the records as they are in the file")]
 pub(crate) struct Show {
-    /// A file, or one of its lines as FILE@N
-    #[arg(value_name = "FILE[@N]")]
-    pub(crate) file: PathBuf,
+    /// A session or a file, or one of its records as NAME@N
+    #[arg(value_name = "NAME[@N]")]
+    pub(crate) name: String,
+
+    /// It is a session, whatever it looks like
+    #[arg(long)]
+    pub(crate) key: bool,
+
+    /// Of a session, also hidden messages, notes and events
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Of a session, this one of its archives
+    #[arg(long, value_name = "N")]
+    pub(crate) archive: Option<u64>,
 
     #[command(flatten)]
     pub(crate) view: View,
@@ -91,11 +145,16 @@ pub(crate) struct Show {
 /// Show the last records, and with -f those to come
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
+  annals tail -f main
   annals tail -n 3 -f session.jsonl")]
 pub(crate) struct Tail {
-    /// The file
-    pub(crate) file: PathBuf,
+    /// A session or a file
+    pub(crate) name: String,
+
+    /// It is a session, whatever it looks like
+    #[arg(long)]
+    pub(crate) key: bool,
 
     /// How many records
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]

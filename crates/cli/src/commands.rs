@@ -4,6 +4,7 @@ pub(crate) mod log_append;
 pub(crate) mod log_repair;
 pub(crate) mod ls;
 pub(crate) mod search;
+pub(crate) mod sessions;
 pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod tail;

@@ -45,6 +45,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Something about a log.
     Log(Error),
+    /// Something about a session.
+    Session(annals_session::Error),
     /// Anything else, with what to say about it.
     Told(Exit, String),
 }
@@ -55,28 +57,67 @@ impl Failure {
             Self::Pipe => Exit::Done,
             Self::Output(_) => Exit::Internal,
             Self::Told(exit, _) => *exit,
-            Self::Log(error) => match error {
-                Error::Busy { .. } => Exit::Busy,
-                Error::Damaged { .. }
-                | Error::NotJson { .. }
-                | Error::NotAnObject { .. }
-                | Error::TooLong { .. } => Exit::Damaged,
-                Error::NotAFile { .. } => Exit::Usage,
-                _ => match error.io_kind() {
-                    Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Exit::NotFound,
-                    Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
-                        Exit::Permission
-                    }
-                    _ => Exit::Internal,
-                },
-            },
+            Self::Log(error) => exit_of_log(error),
+            Self::Session(error) => exit_of_session(error),
         }
+    }
+}
+
+fn exit_of_log(error: &Error) -> Exit {
+    match error {
+        Error::Busy { .. } => Exit::Busy,
+        Error::Damaged { .. } | Error::NotJson { .. } | Error::NotAnObject { .. } | Error::TooLong { .. } => {
+            Exit::Damaged
+        }
+        Error::NotAFile { .. } => Exit::Usage,
+        _ => exit_of_io(error.io_kind()),
+    }
+}
+
+fn exit_of_session(error: &annals_session::Error) -> Exit {
+    use annals_session::Error as Session;
+    match error {
+        Session::Log(error) => exit_of_log(error),
+        Session::NotFound { .. } | Session::NoSuchRecord { .. } => Exit::NotFound,
+        Session::Archived { .. } | Session::Exists { .. } => Exit::Findings,
+        Session::KeyLen { .. } | Session::NotMetadata { .. } | Session::OwnAlias { .. } => Exit::Usage,
+        Session::NotAMessage { .. } | Session::KeyMismatch { .. } => Exit::Damaged,
+        _ => exit_of_io(error.io_kind()),
+    }
+}
+
+fn exit_of_io(kind: Option<io::ErrorKind>) -> Exit {
+    match kind {
+        Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Exit::NotFound,
+        Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => Exit::Permission,
+        _ => Exit::Internal,
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Log(error)
+    }
+}
+
+impl From<annals_session::Error> for Failure {
+    fn from(error: annals_session::Error) -> Self {
+        match error {
+            annals_session::Error::Log(error) => Self::Log(error),
+            other => Self::Session(other),
+        }
+    }
+}
+
+impl From<annals_formats::Error> for Failure {
+    fn from(error: annals_formats::Error) -> Self {
+        match error {
+            annals_formats::Error::Log(error) => Self::Log(error),
+            annals_formats::Error::Io { path, action, source } => {
+                Self::Session(annals_session::Error::Io { path, action, source })
+            }
+            other => Self::Told(Exit::Findings, name(&other.to_string())),
+        }
     }
 }
 
@@ -88,22 +129,30 @@ impl Display for Failure {
             Self::Told(_, text) => f.write_str(text),
             Self::Log(error) => {
                 f.write_str(&name(&error.to_string()))?;
-                match error.io_kind() {
-                    Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                        write!(f, "; check the path")
-                    }
-                    Some(io::ErrorKind::PermissionDenied) => {
-                        write!(f, "; check the permissions of the file and its folder")
-                    }
-                    Some(
-                        io::ErrorKind::StorageFull
-                        | io::ErrorKind::FileTooLarge
-                        | io::ErrorKind::QuotaExceeded
-                        | io::ErrorKind::WriteZero,
-                    ) => write!(f, "; make room and try again, what was acknowledged is safe"),
-                    _ => Ok(()),
-                }
+                f.write_str(what_next(error.io_kind()))
+            }
+            Self::Session(error) => {
+                f.write_str(&name(&error.to_string()))?;
+                f.write_str(match error {
+                    annals_session::Error::Archived { .. } => " (annals restore, or annals begin --anew)",
+                    annals_session::Error::NotFound { .. } => "; annals ls lists them",
+                    _ => what_next(error.io_kind()),
+                })
             }
         }
+    }
+}
+
+fn what_next(kind: Option<io::ErrorKind>) -> &'static str {
+    match kind {
+        Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => "; check the path",
+        Some(io::ErrorKind::PermissionDenied) => "; check the permissions of the file and its folder",
+        Some(
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::FileTooLarge
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::WriteZero,
+        ) => "; make room and try again, what was acknowledged is safe",
+        _ => "",
     }
 }

@@ -1,4 +1,5 @@
-//! The logs that are meant by paths: files themselves, folders by what is in them.
+//! The logs that are meant by paths and keys: files themselves, folders by what is in them, sessions by their
+//! logs.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,6 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::human;
 use crate::out::Out;
 use crate::progress::Progress;
+use crate::store::Home;
 
 /// Folders in folders, so deep. Links to folders are not followed, so there are no circles; this is for paths
 /// that somebody made to be endless.
@@ -23,7 +25,7 @@ pub(crate) struct Found {
 
 /// All logs that `paths` mean, in the order of the paths and of their names. What can't be looked at is said,
 /// and the rest goes on.
-pub(crate) fn find(paths: &[PathBuf], out: &mut Out) -> Vec<Found> {
+pub(crate) fn find(paths: &[PathBuf], home: &Home, out: &mut Out) -> Vec<Found> {
     let mut found = Vec::new();
     for path in paths {
         match fs::metadata(path) {
@@ -38,13 +40,23 @@ pub(crate) fn find(paths: &[PathBuf], out: &mut Out) -> Vec<Found> {
                 }
             }
             Ok(metadata) => found.push(Found { path: path.clone(), len: metadata.len() }),
-            Err(source) => out.complain(&cannot("open", path, source)),
+            Err(source) => match session_log(path, home) {
+                Some(log) => found.push(log),
+                None => out.complain(&cannot("open", path, source)),
+            },
         }
     }
     // Somebody may name a folder and a file in it.
     let mut seen = HashSet::new();
     found.retain(|found| fs::canonicalize(&found.path).map_or(true, |path| seen.insert(path)));
     found
+}
+
+/// The log of a session, where no file has the name.
+fn session_log(name: &Path, home: &Home) -> Option<Found> {
+    let store = home.store().ok()?;
+    let path = home.session(&store, name.to_str()?).ok()?.path().ok()??;
+    Some(Found { len: fs::metadata(&path).ok()?.len(), path })
 }
 
 fn search_folder(folder: &Path, depth: usize, found: &mut Vec<Found>, out: &mut Out) {
@@ -82,12 +94,13 @@ fn is_log_name(path: &Path) -> bool {
 /// goes on; a broken pipe ends it.
 pub(crate) fn for_each(
     paths: &[PathBuf],
+    home: &Home,
     options: &ReadOptions,
     passes: u64,
     out: &mut Out,
     mut each: impl FnMut(Log, &mut Out) -> Result<Next, Failure>,
 ) -> Result<(), Failure> {
-    let found = find(paths, out);
+    let found = find(paths, home, out);
     let progress = Progress::of(passes * found.iter().map(|found| found.len).sum::<u64>());
     let options = options.clone().progress(progress.bytes_done.clone());
     for found in found {

@@ -1,4 +1,4 @@
-//! `annals`: looks into, searches, checks and mends the JSON Lines that AI agents leave behind.
+//! `annals`: keeps, looks into, searches, checks and mends what AI agents said.
 
 mod args;
 mod commands;
@@ -8,6 +8,7 @@ mod files;
 mod human;
 mod out;
 mod progress;
+mod store;
 
 use std::io;
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use clap::{CommandFactory, Parser};
 use args::{Args, Command, LogCommand};
 use exit::{Exit, Failure};
 use out::Out;
+use store::{Home, Target};
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -29,13 +31,35 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
+    let home = Home::of(args.root.as_deref());
     match &args.command {
-        Command::Ls(ls) => commands::ls::run(ls, out),
-        Command::Show(show) => commands::show::run(show, out),
-        Command::Tail(tail) => commands::tail::run(tail, out),
-        Command::Search(search) => commands::search::run(search, out),
-        Command::Stats(stats) => commands::stats::run(stats, out),
-        Command::Verify(verify) => commands::verify::run(verify, out),
+        Command::Ls(ls) if ls.paths.is_empty() => commands::sessions::ls::run(ls, &home, out),
+        Command::Ls(ls) => commands::ls::run(ls, &home, out),
+        Command::Show(show) => match home.target(&show.name, show.key)? {
+            Target::File(path, number) => commands::show::run(show, path, number, out),
+            Target::Session(name) => commands::sessions::show::run(show, &name, &home, out),
+        },
+        Command::Tail(tail) => match home.target(&tail.name, tail.key)? {
+            Target::File(path, None) => commands::tail::run(tail, &path, out),
+            _ => commands::sessions::tail::run(tail, &home, out),
+        },
+        Command::Search(search) => commands::search::run(search, &home, out),
+        Command::Stats(stats) => commands::stats::run(stats, &home, out),
+        Command::Verify(verify) => commands::verify::run(verify, &home, out),
+        Command::Append(append) => commands::sessions::append::run(append, &home, out),
+        Command::Begin(begin) => commands::sessions::begin::run(begin, &home, out),
+        Command::Truncate(truncate) => commands::sessions::change::truncate(truncate, &home, out),
+        Command::Summary(summary) => commands::sessions::change::summary(summary, &home, out),
+        Command::Metadata(metadata) => commands::sessions::change::metadata(metadata, &home, out),
+        Command::Compact(compact) => commands::sessions::change::compact(compact, &home, out),
+        Command::Fork(fork) => commands::sessions::change::fork(fork, &home, out),
+        Command::Archive(archive) => commands::sessions::keep::archive(archive, &home, out),
+        Command::Restore(restore) => commands::sessions::keep::restore(restore, &home, out),
+        Command::Rm(rm) => commands::sessions::keep::rm(rm, &home, out),
+        Command::Who(who) => commands::sessions::keep::who(who, &home, out),
+        Command::Alias(alias) => commands::sessions::keep::alias(alias, &home, out),
+        Command::Import(import) => commands::sessions::import::run(import, &home, out),
+        Command::Export(export) => commands::sessions::export::run(export, &home, out),
         Command::Log(LogCommand::Append(append)) => commands::log_append::run(append, out),
         Command::Log(LogCommand::Repair(repair)) => commands::log_repair::run(repair, out),
         Command::Completions { shell } => {

@@ -63,6 +63,14 @@ pub struct ForeignRecord {
     pub time: Option<SystemTime>,
 }
 
+impl ForeignRecord {
+    /// A record that is to be written.
+    #[must_use]
+    pub fn new(raw: Vec<u8>, is_message: bool, time: Option<SystemTime>) -> Self {
+        Self { raw, offset: 0, is_message, time }
+    }
+}
+
 /// Something to know about a session that was read or written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -17,6 +17,7 @@ use crate::exit::{Exit, Failure};
 use crate::files::{self, Next};
 use crate::human::{count, minute, name, plural, size};
 use crate::out::{Out, Paint};
+use crate::store::Home;
 
 /// Records at either end that are asked for a time. A header or a few records without one may come first.
 const TIME_TRIES: usize = 50;
@@ -46,9 +47,9 @@ struct RowObject<'a> {
     summary: Summary,
 }
 
-pub(crate) fn run(args: &Ls, out: &mut Out) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Ls, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let mut rows = Vec::new();
-    files::for_each(&args.paths, &ReadOptions::new().damages_kept(0), 1, out, |log, out| {
+    files::for_each(&args.paths, home, &ReadOptions::new().damages_kept(0), 1, out, |log, out| {
         let report = log.verify()?;
         if report.bytes.missing > 0 {
             out.complain(&shrunk(&log, report.bytes.missing));
@@ -134,7 +135,7 @@ fn print_table(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
-fn terminal_width() -> Option<usize> {
+pub(super) fn terminal_width() -> Option<usize> {
     let (terminal_size::Width(width), _) = terminal_size::terminal_size()?;
     io::stdout().is_terminal().then_some(usize::from(width))
 }

@@ -21,11 +21,12 @@ use crate::exit::{Exit, Failure};
 use crate::files::{self, Next};
 use crate::human::{name, plural};
 use crate::out::{Out, Paint};
+use crate::store::Home;
 
 /// Characters of a snippet before and behind what was found.
 const AROUND: usize = 40;
 
-pub(crate) fn run(args: &Search, out: &mut Out) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Search, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     if args.text.is_empty() {
         return Err(Failure::Told(Exit::Usage, String::from("nothing to look for; give a TEXT")));
     }
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &Search, out: &mut Out) -> Result<Exit, Failure> {
     let paths = if args.paths.is_empty() { &here[..] } else { &args.paths };
     let limit = args.limit.unwrap_or(u64::MAX);
     let mut found = 0;
-    files::for_each(paths, &ReadOptions::new().damages_kept(0), 1, out, |log, out| {
+    files::for_each(paths, home, &ReadOptions::new().damages_kept(0), 1, out, |log, out| {
         let path = log.path().display().to_string();
         let mut printed = Ok(());
         let report = log.chunks(

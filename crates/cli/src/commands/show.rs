@@ -1,6 +1,6 @@
 //! `annals show`: records for reading.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jsonl_core::{Log, Verdict};
 
@@ -10,8 +10,7 @@ use crate::exit::{Exit, Failure};
 use crate::human::{self, name, plural};
 use crate::out::Out;
 
-pub(crate) fn run(args: &Show, out: &mut Out) -> Result<Exit, Failure> {
-    let (path, number) = split_number(&args.file);
+pub(crate) fn run(args: &Show, path: PathBuf, number: Option<u64>, out: &mut Out) -> Result<Exit, Failure> {
     let log = Log::open(&path)?;
     if let Some(number) = number {
         return show_one(&log, number, args.view, out);
@@ -56,18 +55,5 @@ fn show_one(log: &Log, number: u64, view: View, out: &mut Out) -> Result<Exit, F
             Ok(Exit::Done)
         }
         Verdict::Record { .. } => Ok(Exit::Done),
-    }
-}
-
-/// `FILE@12`, unless there is a file of that name.
-fn split_number(file: &Path) -> (PathBuf, Option<u64>) {
-    let whole = || (file.to_owned(), None);
-    if file.exists() {
-        return whole();
-    }
-    let Some((path, number)) = file.to_str().and_then(|text| text.rsplit_once('@')) else { return whole() };
-    match number.parse() {
-        Ok(number) => (PathBuf::from(path), Some(number)),
-        Err(_) => whole(),
     }
 }

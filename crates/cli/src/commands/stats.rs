@@ -15,6 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::files::{self, Next};
 use crate::human::{count, minute, name, plural, size};
 use crate::out::{Out, Paint};
+use crate::store::Home;
 
 /// Different words that are counted; those that come later are put together. A log may have any number.
 const WORDS_MAX: usize = 1000;
@@ -132,11 +133,11 @@ struct StatsObject {
     members: Vec<(String, u64)>,
 }
 
-pub(crate) fn run(args: &Stats, out: &mut Out) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Stats, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let mut files = 0;
     let mut counts = Counts::default();
     let mut total: Option<Report> = None;
-    files::for_each(&args.paths, &ReadOptions::new().damages_kept(0), 2, out, |log, out| {
+    files::for_each(&args.paths, home, &ReadOptions::new().damages_kept(0), 2, out, |log, out| {
         let report = log.verify()?;
         log.chunks(
             |chunk| {

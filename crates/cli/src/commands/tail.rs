@@ -1,5 +1,6 @@
 //! `annals tail`: the last records, and those to come.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jsonl_core::{Follow, Followed, From, Line, Log, Verdict};
@@ -10,8 +11,8 @@ use crate::exit::{Exit, Failure};
 use crate::human;
 use crate::out::Out;
 
-pub(crate) fn run(args: &Tail, out: &mut Out) -> Result<Exit, Failure> {
-    let log = Log::open(&args.file)?;
+pub(crate) fn run(args: &Tail, path: &Path, out: &mut Out) -> Result<Exit, Failure> {
+    let log = Log::open(path)?;
     let start = start_of_tail(&log, args.lines)?;
     // What was shown of the last line, where that has no newline yet.
     let mut shown: Option<Line> = None;
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &Tail, out: &mut Out) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     out.flush()?;
-    let mut follow = Follow::new(&args.file, From::Cursor(end))?;
+    let mut follow = Follow::new(path, From::Cursor(end))?;
     loop {
         match follow.next_within(Duration::from_secs(3600))? {
             Some(Followed::Line(line)) => {
@@ -44,10 +45,7 @@ pub(crate) fn run(args: &Tail, out: &mut Out) -> Result<Exit, Failure> {
                 }
             }
             Some(Followed::Replaced { resumed: false }) => {
-                out.note(format_args!(
-                    "{}: another log is in its place, from the start",
-                    human::path(&args.file)
-                ));
+                out.note(format_args!("{}: another log is in its place, from the start", human::path(path)));
             }
             Some(_) | None => {}
         }

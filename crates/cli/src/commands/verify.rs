@@ -9,6 +9,7 @@ use crate::exit::{Exit, Failure};
 use crate::files::{self, Next};
 use crate::human::{count, name, plural, size};
 use crate::out::{Out, Paint};
+use crate::store::Home;
 
 #[derive(Serialize)]
 struct FileObject<'a> {
@@ -21,7 +22,7 @@ struct FileObject<'a> {
     damages_omitted: u64,
 }
 
-pub(crate) fn run(args: &Verify, out: &mut Out) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Verify, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let seals = match (args.require_checksums, args.ignore_checksums) {
         (true, _) => Seals::Require,
         (_, true) => Seals::Ignore,
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &Verify, out: &mut Out) -> Result<Exit, Failure> {
     let options = ReadOptions::new().damages_kept(args.limit).seals(seals);
     let mut worst = Exit::Done;
     let (mut files, mut bytes, mut damaged) = (0, 0, 0);
-    files::for_each(&args.paths, &options, 1, out, |log, out| {
+    files::for_each(&args.paths, home, &options, 1, out, |log, out| {
         let report = log.verify()?;
         let path = log.path().display().to_string();
         let (verdict, exit) = match () {

@@ -1,5 +1,6 @@
 //! How a record is printed: for reading, as it is, or as JSON.
 
+use jiff::Timestamp;
 use jsonl_core::{DamageKind, Line, Verdict, verdict};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -51,15 +52,25 @@ fn print_record(line: &Line, view: View, out: &mut Out) -> Result<(), Failure> {
         let record = str::from_utf8(text).ok().and_then(|text| serde_json::from_str(text).ok());
         return out.object(&RecordObject { line: line.number, offset: line.offset, damage: None, record });
     }
-    let time = describe::time(text);
+    print_text_of(text, describe::time(text), &place_of(line), view.full, out)
+}
+
+/// Prints a record for reading: a line with who, when and where, and what it says.
+pub(super) fn print_text_of(
+    text: &[u8],
+    time: Option<Timestamp>,
+    place: &str,
+    full: bool,
+    out: &mut Out,
+) -> Result<(), Failure> {
     let described = Described::of(text);
     let mut head = out.paint(Paint::Name, name(&described.role));
     if let Some(time) = time {
         head += &out.paint(Paint::Dim, format_args!("  {}", second(time)));
     }
-    out.line(format_args!("{head}{}", out.paint(Paint::Dim, format_args!("  {}", place_of(line)))))?;
+    out.line(format_args!("{head}{}", out.paint(Paint::Dim, format_args!("  {place}"))))?;
     for part in &described.parts {
-        print_part(part, view.full, out)?;
+        print_part(part, full, out)?;
     }
     out.line("")
 }

@@ -25,8 +25,8 @@ fn what_is_no_regular_file_is_refused() {
     let place = Place::new();
     place.file("folder/x.txt", "");
     for args in [
-        &["show", "folder"][..],
-        &["tail", "folder"],
+        &["show", "./folder"][..],
+        &["tail", "./folder"],
         &["log", "append", "folder"],
         &["log", "repair", "folder"],
     ] {
@@ -107,7 +107,7 @@ fn wrong_arguments_are_explained() {
     let place = Place::new();
     for args in [
         &[][..],
-        &["ls"],
+        &["stats"],
         &["nonsense"],
         &["tail", "-n", "x", "f"],
         &["log"],

@@ -14,5 +14,8 @@ mod search;
 /// Do `log append` and `log repair` do what they say?
 mod writing;
 
+/// Do the commands on sessions do what they say, also with wrong input?
+mod sessions;
+
 /// Does the program end as documented, whatever it is given?
 mod ending;

@@ -88,8 +88,8 @@ fn json_output_keeps_records_byte_for_byte() {
 fn a_file_with_an_at_sign_is_found() {
     let place = Place::new();
     place.file("a@7", "{\"role\":\"x\"}\n");
-    place.annals(&["show", "a@7"]).check(0);
-    place.annals(&["show", "a@7@1"]).check(0);
+    place.annals(&["show", "./a@7"]).check(0);
+    place.annals(&["show", "./a@7@1"]).check(0);
     place.annals(&["show", "none@7"]).check(3);
 }
 

@@ -54,6 +54,7 @@ impl Place {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
         command.args(args).current_dir(self.root()).env_remove("NO_COLOR");
+        command.env("ANNALS_HOME", self.path("home"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -1,0 +1,248 @@
+//! What can be typed about sessions.
+
+use std::path::PathBuf;
+
+use annals_formats::Layout;
+
+use super::Level;
+
+/// Append a message to a session, which is begun if it isn't there
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+With --role, the message's text is TEXT or standard input. Without it, standard
+input holds messages as JSON objects with a role, one a line, which are stored
+byte for byte. Prints nothing, or with --json the sequence number of each
+message when it is as durable as asked for. Examples:
+  annals append main --role user 'Is the ferry on time?'
+  my-agent | annals append main --json")]
+pub(crate) struct Append {
+    /// The session
+    pub(crate) key: String,
+
+    /// Who speaks: user, assistant, system, tool
+    #[arg(long)]
+    pub(crate) role: Option<String>,
+
+    /// What they say; by default standard input
+    #[arg(requires = "role")]
+    pub(crate) text: Option<String>,
+
+    /// What a message has survived when it is acknowledged: `buffer` the end of the process, `data` and
+    /// `all` a power cut
+    #[arg(long, value_name = "LEVEL", default_value = "data")]
+    pub(crate) durability: Level,
+}
+
+/// Begin a session with metadata, and print its key
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Nothing has to be begun: append does it, without metadata. Without KEY, the key is
+the time, with a number behind it where that is taken. Exits with 1 where there
+is such a session already. Example:
+  key=$(annals begin --metadata '{\"model\":\"fast\"}')")]
+pub(crate) struct Begin {
+    /// The session
+    pub(crate) key: Option<String>,
+
+    /// A JSON object
+    #[arg(long, value_name = "JSON")]
+    pub(crate) metadata: Option<String>,
+
+    /// Also if there is an archived session with this key, which stays as it is
+    #[arg(long, requires = "key")]
+    pub(crate) anew: bool,
+}
+
+/// Hide old messages from a session's history; nothing is removed
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+`annals show` prints sequence numbers. After summarising, --before is the safe
+way: messages that arrived meanwhile stay visible. Examples:
+  annals truncate main --before 120 --summary 'They talked about ferries.'
+  annals truncate main --keep-last 20")]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["keep_last", "before", "reveal"])))]
+pub(crate) struct Truncate {
+    /// The session
+    pub(crate) key: String,
+
+    /// All but the last N messages; more where a tool's result would lose its call
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_last: Option<usize>,
+
+    /// All messages before this sequence number
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) before: Option<u64>,
+
+    /// Show again what is hidden and has not been removed by compact
+    #[arg(long, conflicts_with_all = ["summary", "part_calls"])]
+    pub(crate) reveal: bool,
+
+    /// Set the summary together with it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) summary: Option<String>,
+
+    /// Also part tool calls from their results
+    #[arg(long)]
+    pub(crate) part_calls: bool,
+}
+
+/// Print or set a session's summary
+#[derive(Debug, clap::Args)]
+pub(crate) struct Summary {
+    /// The session
+    pub(crate) key: String,
+
+    /// The new summary; `-` for standard input
+    #[arg(conflicts_with = "clear")]
+    pub(crate) text: Option<String>,
+
+    /// Take the summary away
+    #[arg(long)]
+    pub(crate) clear: bool,
+}
+
+/// Print or set a session's metadata
+#[derive(Debug, clap::Args)]
+pub(crate) struct Metadata {
+    /// The session
+    pub(crate) key: String,
+
+    /// The new metadata, a JSON object
+    #[arg(value_name = "JSON", conflicts_with = "clear")]
+    pub(crate) metadata: Option<String>,
+
+    /// Take the metadata away
+    #[arg(long)]
+    pub(crate) clear: bool,
+}
+
+/// Take hidden messages out of sessions' logs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What is taken out is kept in the store's folder `removed`, unless --discard says
+otherwise. Sequence numbers stay.")]
+pub(crate) struct Compact {
+    /// The sessions
+    #[arg(required = true, value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+
+    /// Keep nothing of what is taken out
+    #[arg(long)]
+    pub(crate) discard: bool,
+
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Put sessions aside: still readable, and nothing can be appended
+#[derive(Debug, clap::Args)]
+pub(crate) struct Archive {
+    /// The sessions
+    #[arg(required = true, value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Make an archived session active again
+#[derive(Debug, clap::Args)]
+pub(crate) struct Restore {
+    /// The session
+    pub(crate) key: String,
+
+    /// Which of several archives of the key; by default the newest
+    #[arg(long, value_name = "N")]
+    pub(crate) number: Option<u64>,
+}
+
+/// Delete sessions, with their archives and what compact took out of them
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rm {
+    /// The sessions
+    #[arg(required = true, value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+
+    /// Only say what would be deleted
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Copy a session, up to a record, to a new one that knows its parent
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fork {
+    /// The session
+    pub(crate) key: String,
+
+    /// The new session
+    pub(crate) new: String,
+
+    /// The last record that is copied; by default all are
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) at: Option<u64>,
+}
+
+/// Say who holds a session's lock; exits with 1 where nobody does
+#[derive(Debug, clap::Args)]
+pub(crate) struct Who {
+    /// The session
+    pub(crate) key: String,
+}
+
+/// List, set and take away other names of sessions
+#[derive(Debug, clap::Args)]
+pub(crate) struct Alias {
+    /// The other name
+    #[arg(required_if_eq("remove", "true"))]
+    pub(crate) alias: Option<String>,
+
+    /// The session that it leads to from now on
+    #[arg(conflicts_with = "remove")]
+    pub(crate) key: Option<String>,
+
+    /// Take the name away
+    #[arg(long)]
+    pub(crate) remove: bool,
+}
+
+/// Import the sessions of picoclaw, orca or aish from their folder
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The folder is only read. Messages arrive byte for byte, with what is hidden, the
+summary, the metadata and what is archived. What was imported before is not
+imported again; where the source has grown, what is new is appended. The report
+says what is damaged, changed or left out. Example:
+  annals import --dry-run ~/.picoclaw/workspace/sessions")]
+pub(crate) struct Import {
+    /// The folder with the session files
+    pub(crate) folder: PathBuf,
+
+    /// Whose folder it is: picoclaw, orca or aish; by default what is in it tells
+    #[arg(long, value_name = "LAYOUT")]
+    pub(crate) from: Option<Layout>,
+
+    /// Only say what would be imported
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Export sessions as picoclaw, orca or aish would have written them
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Files that are there and hold something else are left alone, and named. The
+report says what has no place in the layout. Example:
+  annals export --to orca backup/")]
+pub(crate) struct Export {
+    /// The folder to write to, which is made if it isn't there
+    pub(crate) folder: PathBuf,
+
+    /// The sessions; by default all
+    #[arg(value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+
+    /// The layout: picoclaw, orca or aish
+    #[arg(long, value_name = "LAYOUT")]
+    pub(crate) to: Layout,
+}

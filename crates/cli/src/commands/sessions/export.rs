@@ -1,0 +1,149 @@
+//! `annals export`: sessions of the store as other programs would have written them.
+
+use std::collections::HashMap;
+
+use annals_formats::{ForeignRecord, ForeignSession, write_files};
+use annals_session::{Entry, ListOptions, Place, Session, Store};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::args::sessions::Export;
+use crate::exit::{Exit, Failure};
+use crate::human::{name, plural};
+use crate::out::{Out, Paint};
+use crate::store::Home;
+
+#[derive(Serialize)]
+struct ExportedObject<'a> {
+    key: &'a str,
+    archived: Option<u64>,
+    files: Vec<&'a str>,
+    written: bool,
+    messages: u64,
+    remarks: Vec<String>,
+}
+
+pub(crate) fn run(args: &Export, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
+    let store = home.store()?;
+    let sessions = wanted(args, home, &store, out)?;
+    let aliases = store.aliases()?;
+    let mut taken: HashMap<String, String> = HashMap::new();
+    let (mut done, mut messages) = (0_u64, 0_u64);
+    for (session, archive) in sessions {
+        let exported = foreign(&session, archive, &aliases).and_then(|foreign| {
+            let (files, remarks) = args.to.write(&foreign)?;
+            for file in &files {
+                if let Some(other) = taken.insert(file.name.to_lowercase(), session.key().to_owned()) {
+                    let text = format!(
+                        "{:?} has no place beside {:?}: both would be {}",
+                        name(session.key()),
+                        name(&other),
+                        name(&file.name)
+                    );
+                    return Err(Failure::Told(Exit::Findings, text));
+                }
+            }
+            let written = write_files(&args.folder, &files)?;
+            Ok((foreign, files, remarks, written))
+        });
+        let (foreign, files, remarks, written) = match exported {
+            Ok(exported) => exported,
+            Err(failure) => {
+                out.complain(&failure);
+                continue;
+            }
+        };
+        let count = foreign.messages().count() as u64;
+        done += 1;
+        messages += count;
+        let remarks: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+        if out.json {
+            let files = files.iter().map(|file| &file.name[..]).collect();
+            let key = session.key();
+            out.object(&ExportedObject { key, archived: archive, files, written, messages: count, remarks })?;
+            continue;
+        }
+        let what = if written { plural(count, "message") } else { String::from("there already") };
+        out.line(format_args!("{}  {what}", out.paint(Paint::Name, name(session.key()))))?;
+        remarks.iter().try_for_each(|remark| out.line(format_args!("  {}", name(remark))))?;
+    }
+    if !out.json {
+        let (sessions, messages) = (plural(done, "session"), plural(messages, "message"));
+        out.line(format_args!("{}: {sessions} exported, {messages}", args.to))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The sessions that were asked for, or all, with their archives.
+fn wanted(
+    args: &Export,
+    home: &Home,
+    store: &Store,
+    out: &mut Out,
+) -> Result<Vec<(Session, Option<u64>)>, Failure> {
+    let mut wanted = Vec::new();
+    let mut add = |session: Session| -> Result<(), Failure> {
+        if session.exists()? == Some(Place::Active) {
+            wanted.push((session.clone(), None));
+        }
+        for number in session.archives()? {
+            wanted.push((session.archived(number), Some(number)));
+        }
+        Ok(())
+    };
+    if !args.keys.is_empty() {
+        for key in &args.keys {
+            match home.existing(store, key) {
+                Ok(session) => add(session)?,
+                Err(failure) => out.complain(&failure),
+            }
+        }
+        return Ok(wanted);
+    }
+    let list = store.list(&ListOptions::new().archived(true).titles(false))?;
+    for unlisted in list.unlisted {
+        out.complain(&unlisted.error.into());
+    }
+    let mut keys: Vec<String> = list.sessions.into_iter().map(|listed| listed.key).collect();
+    keys.sort();
+    keys.dedup();
+    for key in keys {
+        add(store.session(&key)?)?;
+    }
+    Ok(wanted)
+}
+
+/// A session as the formats know them.
+fn foreign(
+    session: &Session,
+    archive: Option<u64>,
+    aliases: &[(String, String)],
+) -> Result<ForeignSession, Failure> {
+    let transcript = session.transcript()?;
+    let mut foreign = ForeignSession::default();
+    foreign.key = session.key().to_owned();
+    foreign.archived = archive.is_some();
+    foreign.summary = session.summary()?;
+    foreign.metadata = session.metadata::<Box<RawValue>>()?;
+    foreign.aliases =
+        aliases.iter().filter(|(_, key)| key == session.key()).map(|(alias, _)| alias.clone()).collect();
+    for entry in &transcript.entries {
+        let (raw, is_message, time) = match entry {
+            Entry::Message(message) => (message.raw(), true, message.time()),
+            Entry::Note(note) => (note.raw(), false, note.time()),
+            Entry::Event(event) => {
+                foreign.created = foreign.created.or(event.time);
+                continue;
+            }
+            _ => continue,
+        };
+        foreign.updated = time.or(foreign.updated);
+        foreign.records.push(ForeignRecord::new(raw.to_vec(), is_message, time));
+        if entry.seq() < transcript.visible_from {
+            foreign.hidden = foreign.records.len();
+        }
+    }
+    // A session that has been begun has a file, also without messages; one with a summary only has none.
+    foreign.path = (!foreign.records.is_empty() || foreign.summary.is_empty()).then(Default::default);
+    Ok(foreign)
+}

@@ -1,0 +1,271 @@
+//! `annals import`: other programs' sessions into the store.
+
+use std::fs;
+
+use annals_formats::{ForeignSession, Layout};
+use annals_session::{ImportedEntry, ImportedSession, Message, Place, Session, Store, Truncate};
+use serde::Serialize;
+
+use crate::args::sessions::Import;
+use crate::exit::{Exit, Failure};
+use crate::human::{name, path, plural};
+use crate::out::{Out, Paint};
+use crate::store::Home;
+
+/// What became of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Done {
+    /// It was not there and is now.
+    Imported,
+    /// It was there, and the source had more.
+    Continued,
+    /// It was there.
+    Unchanged,
+    /// There is another session under its key.
+    Different,
+}
+
+#[derive(Serialize)]
+struct ImportedObject<'a> {
+    key: &'a str,
+    source: Option<String>,
+    archived: bool,
+    dry_run: bool,
+    outcome: Done,
+    messages: u64,
+    notes: u64,
+    remarks: Vec<String>,
+}
+
+pub(crate) fn run(args: &Import, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
+    let layout = match args.from.or_else(|| Layout::detect(&args.folder)) {
+        Some(layout) => layout,
+        None => {
+            let shown = path(&args.folder);
+            let is_there = args.folder.is_dir();
+            let (exit, why) = match is_there {
+                true => (
+                    Exit::Findings,
+                    "holds no sessions of picoclaw, orca or aish; --from says whose they are",
+                ),
+                false => (Exit::NotFound, "is no folder; check the path"),
+            };
+            return Err(Failure::Told(exit, format!("{shown} {why}")));
+        }
+    };
+    fs::read_dir(&args.folder).map_err(|source| {
+        Failure::Log(jsonl_core::Error::Io { path: args.folder.clone(), action: "list", source })
+    })?;
+    let store = home.store()?;
+    let mut counts = [0_u64; 4];
+    let mut messages = 0;
+    let mut remarks = 0;
+    let mut entries = layout.list(&args.folder)?;
+    // An archived session is put aside before an active one of its key is begun.
+    entries.sort_by_key(|entry| !entry.archived);
+    for entry in entries {
+        let done = layout.read(&entry.path).map_err(Failure::from).and_then(|mut session| {
+            let done = import(&store, &session, args.dry_run)?;
+            session.remarks.extend(done.3);
+            Ok((session, done.0, done.1, done.2))
+        });
+        let (session, outcome, added, notes) = match done {
+            Ok(done) => done,
+            Err(failure @ (Failure::Pipe | Failure::Output(_))) => return Err(failure),
+            Err(failure) => {
+                out.complain(&failure);
+                continue;
+            }
+        };
+        counts[outcome as usize] += 1;
+        messages += added;
+        remarks += session.remarks.len() as u64;
+        if outcome == Done::Different {
+            let text = format!(
+                "there is another session {:?}; nothing of {} was imported",
+                name(&session.key),
+                path(&entry.path)
+            );
+            out.complain(&Failure::Told(Exit::Findings, text));
+        }
+        print(&session, outcome, added, notes, args.dry_run, out)?;
+    }
+    if !out.json {
+        let [imported, continued, unchanged, different] = counts;
+        let mut parts = vec![format!("{} imported", plural(imported, "session"))];
+        for (count, what) in [(continued, "continued"), (unchanged, "there already"), (different, "left out")]
+        {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        }
+        let would = if args.dry_run { "would be: " } else { "" };
+        let remarks = if remarks > 0 { format!("; {}", plural(remarks, "remark")) } else { String::new() };
+        out.line(format_args!(
+            "{layout}: {would}{}, {}{remarks}",
+            parts.join(", "),
+            plural(messages, "message")
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn print(
+    session: &ForeignSession,
+    outcome: Done,
+    messages: u64,
+    notes: u64,
+    dry_run: bool,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let remarks: Vec<String> = session.remarks.iter().map(ToString::to_string).collect();
+    if out.json {
+        let source = session.path.as_ref().map(|path| path.display().to_string());
+        let (key, archived) = (&session.key[..], session.archived);
+        return out.object(&ImportedObject {
+            key,
+            source,
+            archived,
+            dry_run,
+            outcome,
+            messages,
+            notes,
+            remarks,
+        });
+    }
+    let what = match outcome {
+        Done::Imported => plural(messages, "message"),
+        Done::Continued => format!("{} more", plural(messages, "message")),
+        Done::Unchanged => String::from("there already"),
+        Done::Different => String::from("left out"),
+    };
+    let archived = if session.archived { ", archived" } else { "" };
+    out.line(format_args!("{}  {what}{archived}", out.paint(Paint::Name, name(&session.key))))?;
+    remarks.iter().try_for_each(|remark| out.line(format_args!("  {}", name(remark))))
+}
+
+type Imported = (Done, u64, u64, Vec<annals_formats::Remark>);
+
+/// Imports a session, unless it is there: what is there is known by its messages.
+fn import(store: &Store, foreign: &ForeignSession, dry_run: bool) -> Result<Imported, Failure> {
+    let session = store.session(&foreign.key)?;
+    let source: Vec<&[u8]> = foreign.messages().map(|record| &record.raw[..]).collect();
+    let notes = (foreign.records.len() - source.len()) as u64;
+    let mut places: Vec<Session> = session.archives()?.into_iter().map(|n| session.archived(n)).collect();
+    let is_active = session.exists()? == Some(Place::Active);
+    if is_active {
+        places.push(session.clone());
+    }
+    for place in &places {
+        let there = all_messages(place)?;
+        let shared = there.iter().zip(&source).take_while(|(there, raw)| there.raw() == **raw).count();
+        if shared < there.len().min(source.len()) {
+            continue;
+        }
+        let is_archive = place.exists()? != Some(Place::Active);
+        if is_archive || there.len() > source.len() {
+            // One that was begun under the same key after it was archived here.
+            if is_archive && !foreign.archived && there.is_empty() != source.is_empty() {
+                continue;
+            }
+            return Ok((Done::Unchanged, 0, 0, Vec::new()));
+        }
+        let grown = catch_up(place, foreign, &there, dry_run)?;
+        let done = if grown.is_some() { Done::Continued } else { Done::Unchanged };
+        return Ok((done, grown.unwrap_or(0), 0, Vec::new()));
+    }
+    if is_active {
+        return Ok((Done::Different, 0, 0, Vec::new()));
+    }
+    if dry_run {
+        return Ok((Done::Imported, source.len() as u64, notes, Vec::new()));
+    }
+    let entry =
+        |record: &'_ annals_formats::ForeignRecord| (record.raw.clone(), record.is_message, record.time);
+    let owned: Vec<_> = foreign.records.iter().map(entry).collect();
+    let entries = owned
+        .iter()
+        .map(|(raw, is_message, time)| ImportedEntry { raw, is_message: *is_message, time: *time })
+        .collect();
+    let modified =
+        foreign.path.as_ref().and_then(|path| fs::metadata(path).and_then(|found| found.modified()).ok());
+    let imported = ImportedSession {
+        entries,
+        hidden: foreign.hidden,
+        summary: (&foreign.summary[..]).into(),
+        metadata: foreign.metadata.clone(),
+        created: foreign.created.or(modified),
+    };
+    let report = session.import(&imported, true)?;
+    // Lists go by when a session was changed last, and that was not now.
+    let changed = foreign.updated.or_else(|| {
+        let modified = |path: &std::path::PathBuf| fs::metadata(path).and_then(|found| found.modified()).ok();
+        foreign.path.as_ref().and_then(modified)
+    });
+    if let (Some(changed), Some(path)) = (changed, session.path()?) {
+        let file = fs::File::options().append(true).open(&path);
+        // Without it, the list is in another order.
+        let _ = file.and_then(|file| file.set_modified(changed));
+    }
+    for alias in foreign.aliases.iter().filter(|alias| !alias.is_empty() && **alias != foreign.key) {
+        store.set_alias(alias, &foreign.key)?;
+    }
+    if foreign.archived {
+        session.archive()?;
+    }
+    let refused = report.refused.into_iter().map(|(index, reason)| annals_formats::Remark::NoPlace {
+        what: format!("record {} can't be stored: {reason}", index + 1),
+    });
+    Ok((Done::Imported, report.messages, report.notes, refused.collect()))
+}
+
+/// Brings an active session to where its source is by now; `None` if it is there. Returns the new messages.
+fn catch_up(
+    session: &Session,
+    foreign: &ForeignSession,
+    there: &[Message],
+    dry_run: bool,
+) -> Result<Option<u64>, Failure> {
+    let new: Vec<_> = foreign.messages().skip(there.len()).collect();
+    let hidden = foreign.records.iter().take(foreign.hidden).filter(|record| record.is_message).count();
+    let visible_from = session.transcript()?.visible_from;
+    let hidden_here = there.iter().filter(|message| message.seq() < visible_from).count();
+    let is_summed_up = !foreign.summary.is_empty() && session.summary()?.is_empty();
+    if new.is_empty() && hidden <= hidden_here && !is_summed_up && !foreign.archived {
+        return Ok(None);
+    }
+    if dry_run {
+        return Ok(Some(new.len() as u64));
+    }
+    session.edit(|edit| {
+        for record in &new {
+            edit.append_raw(&record.raw, record.time)?;
+        }
+        Ok(())
+    })?;
+    if hidden > hidden_here {
+        let seqs: Vec<u64> = all_messages(session)?.iter().map(Message::seq).collect();
+        let cut = match seqs.get(hidden) {
+            Some(seq) => Truncate::before(*seq),
+            None => Truncate::keep_last(0),
+        };
+        session.truncate(&cut.summary(&foreign.summary))?;
+    } else if is_summed_up {
+        session.set_summary(&foreign.summary)?;
+    }
+    if foreign.archived {
+        session.archive()?;
+    }
+    Ok(Some(new.len() as u64))
+}
+
+/// All messages that a session has, also those that compact took out.
+fn all_messages(session: &Session) -> Result<Vec<Message>, Failure> {
+    let transcript = session.transcript()?;
+    let first = transcript.messages().next().map_or(u64::MAX, Message::seq);
+    let mut messages = if transcript.removed > 0 { session.removed_messages()? } else { Vec::new() };
+    messages.retain(|message| message.seq() < first);
+    messages.extend(transcript.messages().cloned());
+    Ok(messages)
+}

@@ -1,0 +1,109 @@
+//! Where annals keeps what is its own, and what a name on the command line means.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use annals_session::{Durability, Resolved, Session, Store, StoreOptions};
+
+use crate::exit::{Exit, Failure};
+
+/// The folder of everything that annals keeps.
+pub(crate) struct Home(Option<PathBuf>);
+
+/// What a name means.
+pub(crate) enum Target {
+    /// A file, and one of its lines.
+    File(PathBuf, Option<u64>),
+    /// The key of a session, perhaps with `@N` behind it.
+    Session(String),
+}
+
+impl Home {
+    /// `--root`, or else `ANNALS_HOME`, or else the platform's folder for a user's data.
+    pub(crate) fn of(root: Option<&Path>) -> Self {
+        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let under = |name: &str, rest: &str| set(name).map(|folder| folder.join(rest));
+        let found = root.map(Path::to_owned).or_else(|| set("ANNALS_HOME")).or_else(|| {
+            if cfg!(windows) {
+                under("LOCALAPPDATA", "annals")
+            } else if cfg!(target_os = "macos") {
+                under("HOME", "Library/Application Support/annals")
+            } else {
+                // A relative one is to be ignored, says the specification of these folders.
+                under("XDG_DATA_HOME", "annals")
+                    .filter(|folder| folder.is_absolute())
+                    .or_else(|| under("HOME", ".local/share/annals"))
+            }
+        });
+        Self(found)
+    }
+
+    /// The sessions.
+    pub(crate) fn store(&self) -> Result<Store, Failure> {
+        self.store_with(Durability::SyncData)
+    }
+
+    pub(crate) fn store_with(&self, durability: Durability) -> Result<Store, Failure> {
+        let Some(home) = &self.0 else {
+            let text = "there is no folder for sessions; set --root, ANNALS_HOME or HOME";
+            return Err(Failure::Told(Exit::Usage, text.to_owned()));
+        };
+        let options = StoreOptions::new().durability(durability).program("annals");
+        Ok(options.open(home.join("sessions"))?)
+    }
+
+    /// The session of a key, or else of an alias, whether it is there or not.
+    pub(crate) fn session(&self, store: &Store, name: &str) -> Result<Session, Failure> {
+        let session = store.session(name)?;
+        // Somebody who types what a list shows means that.
+        if session.exists()?.is_some() {
+            return Ok(session);
+        }
+        Ok(match store.resolve(name)? {
+            Resolved::Alias(key) => store.session(&key)?,
+            _ => session,
+        })
+    }
+
+    /// The session of a key or an alias, which has to be there.
+    pub(crate) fn existing(&self, store: &Store, name: &str) -> Result<Session, Failure> {
+        let session = self.session(store, name)?;
+        if session.exists()?.is_some() {
+            return Ok(session);
+        }
+        if Path::new(name).exists() {
+            let name = crate::human::name(name);
+            let text = format!("there is no session {name:?}; to read the file of this name, write ./{name}");
+            return Err(Failure::Told(Exit::NotFound, text));
+        }
+        Err(annals_session::Error::NotFound { key: session.key().to_owned() }.into())
+    }
+
+    /// An existing path that holds a separator or ends in `.jsonl` is a file, anything else a session.
+    #[expect(clippy::unused_self, reason = "the rule belongs to where names are looked for")]
+    pub(crate) fn target(&self, name: &str, is_key: bool) -> Result<Target, Failure> {
+        let is_path = |text: &str| {
+            let has_separator = text.contains('/') || text.contains(std::path::MAIN_SEPARATOR);
+            has_separator || text.ends_with(".jsonl")
+        };
+        if is_key {
+            return Ok(Target::Session(name.to_owned()));
+        }
+        if is_path(name) && Path::new(name).exists() {
+            return Ok(Target::File(PathBuf::from(name), None));
+        }
+        if let Some((path, number)) = split_number(name)
+            && is_path(path)
+            && Path::new(path).exists()
+        {
+            return Ok(Target::File(PathBuf::from(path), Some(number)));
+        }
+        Ok(Target::Session(name.to_owned()))
+    }
+}
+
+/// `NAME@12`.
+pub(crate) fn split_number(name: &str) -> Option<(&str, u64)> {
+    let (name, number) = name.rsplit_once('@')?;
+    Some((name, number.parse().ok()?))
+}
