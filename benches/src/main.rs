@@ -8,7 +8,9 @@
 mod appending;
 mod corpus;
 mod measure;
+mod originals;
 mod reading;
+mod sessions;
 
 use std::path::PathBuf;
 
@@ -30,6 +32,7 @@ fn main() {
     let mut table = Table::new(words, has("--json"), if has("--quick") { 3 } else { 7 });
     reading::run(&corpora, &mut table);
     appending::run(&folder(), size, &mut table);
+    sessions::run(&folder(), size, &mut table);
     table.finish();
 }
 

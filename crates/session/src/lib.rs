@@ -61,6 +61,7 @@
 //! - Transactions over several messages: a crash can leave the first few of [`Session::append_all`] or
 //!   [`Session::edit`]. [`Session::set_history`] and compaction are all or nothing.
 
+mod batch;
 mod calls;
 mod chat;
 mod edit;

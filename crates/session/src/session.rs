@@ -174,8 +174,7 @@ impl Session {
     /// [`Error::Log`] when the lock was not to be had, or writing or syncing failed. In the latter case the
     /// message may or may not be there.
     pub fn append<T: Serialize + ?Sized>(&self, message: &T) -> Result<u64> {
-        let raw = message::encode(message)?;
-        self.write(|edit| edit.message(&raw, None))
+        self.append_one(message::encode(message)?)
     }
 
     /// Appends a message of text.
@@ -193,7 +192,21 @@ impl Session {
     ///
     /// As [`append`](Self::append).
     pub fn append_raw(&self, message: &[u8]) -> Result<u64> {
-        let raw = message::encode_raw(message)?;
+        self.append_one(message::encode_raw(message)?)
+    }
+
+    fn append_one(&self, raw: Box<RawValue>) -> Result<u64> {
+        self.check_writable()?;
+        if self.durability != Durability::Buffer
+            && let Ok(handle) = self.inner.handle(&self.name)
+        {
+            return handle.batches.submit(&self.key, raw, self.durability, |messages, durability| {
+                let make = Make::Yes { anew: false };
+                self.write_at(durability, make, |edit| {
+                    Ok(messages.iter().map(|raw| edit.message(raw, None)).collect())
+                })
+            });
+        }
         self.write(|edit| edit.message(&raw, None))
     }
 
@@ -495,11 +508,20 @@ impl Session {
 
     fn write_to<R>(&self, make: Make, work: impl FnOnce(&mut Edit<'_, '_>) -> Result<R>) -> Result<R> {
         self.check_writable()?;
+        self.write_at(self.durability, make, work)
+    }
+
+    fn write_at<R>(
+        &self,
+        durability: Durability,
+        make: Make,
+        work: impl FnOnce(&mut Edit<'_, '_>) -> Result<R>,
+    ) -> Result<R> {
         let mut work = Some(work);
         let mut last = self.not_found();
         for _ in 0..TRIES {
             let done = self.inner.handle(&self.name).and_then(|handle| {
-                handle.writer.transact(self.durability, |transaction| {
+                handle.writer.transact(durability, |transaction| {
                     let mut end = handle.end.lock();
                     let mut edit = Edit::new(&self.inner, &self.key, transaction, end.take())?;
                     // Only what fails before it is tried again.

@@ -20,6 +20,7 @@ use jsonl_core::{Durability, Locking, Log, ReadOptions, Transaction, WriteOption
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Batches;
 use crate::error::{Error, Result};
 use crate::key::{self, SUFFIX, encode_key};
 use crate::read::End;
@@ -203,6 +204,8 @@ pub(crate) struct Handle {
     pub(crate) writer: Writer,
     /// As of this handle's last append: good as long as nobody else has appended.
     pub(crate) end: Mutex<Option<End>>,
+    /// Messages that are to be synced.
+    pub(crate) batches: Batches,
 }
 
 /// What the store's log says, and how much of it has been read.
@@ -410,7 +413,7 @@ impl Inner {
             return Ok(Arc::clone(handle));
         }
         let writer = self.open_writer(&self.active_path(name))?;
-        let handle = Arc::new(Handle { writer, end: Mutex::new(None) });
+        let handle = Arc::new(Handle { writer, end: Mutex::new(None), batches: Batches::default() });
         let most = (self.options.handles / SHARDS).max(1);
         while shard.handles.len() >= most {
             let oldest = shard.handles.iter().min_by_key(|(_, (_, used))| *used);

@@ -197,3 +197,23 @@ proptest! {
         prop_assert_eq!(skip_plain(text.as_bytes(), 1), len + 1);
     }
 }
+
+#[test]
+fn unescaping_at_once_and_piece_by_piece_agree() {
+    let far = "x".repeat(40);
+    let pieces =
+        ["a", "é", "漢", r"\n", r"\\", r"\u00e9", r"\ud83d\ude00", r"\ud83d", r"\q", "\\é", r"\u12", &far];
+    let mut state = 1_u32;
+    for _ in 0..5000 {
+        let mut text = String::new();
+        for _ in 0..8 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            text.push_str(pieces[(state >> 16) as usize % pieces.len()]);
+        }
+        for content in
+            [text.as_bytes(), &text.as_bytes()[..text.len() - 1], &[text.as_bytes(), b"\\"].concat()]
+        {
+            assert_eq!(unescape(content), unescape_lossy(content), "{text}");
+        }
+    }
+}

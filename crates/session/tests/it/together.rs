@@ -97,3 +97,53 @@ fn an_edit_sees_what_nobody_can_change_meanwhile() {
     assert!(failed.is_err());
     assert_eq!(place.session("counter").history().unwrap().messages.len(), 100);
 }
+
+#[test]
+fn threads_that_share_a_sync_get_numbers_of_their_own() {
+    let place = Place::new();
+    let store = annals_session::Store::open(place.store.dir()).unwrap();
+    let acknowledged: Vec<(u64, String)> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..16)
+            .map(|thread| {
+                let store = store.clone();
+                scope.spawn(move || {
+                    let session = store.session("s").unwrap();
+                    let say = |number| {
+                        let text = format!("{thread}:{number}");
+                        (session.say("user", &text).unwrap(), text)
+                    };
+                    (0..20).map(say).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let found: HashMap<u64, String> = place
+        .session("s")
+        .transcript()
+        .unwrap()
+        .messages()
+        .map(|message| (message.seq(), message.text().into_owned()))
+        .collect();
+    assert_eq!(found.len(), 320);
+    for (seq, text) in acknowledged {
+        assert_eq!(found[&seq], text);
+    }
+    // One that is too long is refused, and nobody else's.
+    let store = annals_session::StoreOptions::new().max_line_len(1000).open(place.store.dir()).unwrap();
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let store = &store;
+            scope.spawn(move || {
+                let session = store.session("t").unwrap();
+                for number in 0..10 {
+                    let is_long = (thread + number) % 3 == 0;
+                    let text = "x".repeat(if is_long { 2000 } else { 10 });
+                    assert_eq!(session.say("user", &text).is_err(), is_long);
+                }
+            });
+        }
+    });
+    let expected = (0..8).flat_map(|t| (0..10).map(move |n| t + n)).filter(|sum| sum % 3 != 0).count();
+    assert_eq!(place.session("t").history().unwrap().messages.len(), expected);
+}

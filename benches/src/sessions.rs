@@ -1,0 +1,255 @@
+//! Sessions, beside what the stores do that they come from.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::thread;
+
+use annals_session::{Durability, ListOptions, Session, Store, StoreOptions, Truncate};
+
+use crate::corpus::{Random, Size, turn};
+use crate::measure::{Table, Target, Work, side};
+use crate::originals::{Message, Picoclaw, aish_append, aish_load, orca_load};
+
+pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
+    let folder = tempfile::tempdir_in(folder).unwrap();
+    let folder = folder.path();
+    for (name, content_len) in [("small", 60), ("chat", 10_000)] {
+        let mut random = Random(5);
+        let messages: Vec<Message> = (0..1000)
+            .map(|n| {
+                let turn = turn(&mut random, n, content_len);
+                Message { role: turn.role, content: turn.content }
+            })
+            .collect();
+        add(folder, name, &messages, size, table);
+        read(folder, name, &messages, size, table);
+    }
+    list(folder, size, table);
+}
+
+fn store(folder: &Path, durability: Durability) -> Store {
+    StoreOptions::new().durability(durability).open(folder).unwrap()
+}
+
+/// A folder that is empty again.
+fn fresh(folder: &Path, name: &str) -> std::path::PathBuf {
+    let path = folder.join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn add(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut Table) {
+    let (durable, buffered) = match size {
+        Size::Quick => (100, 2_000),
+        Size::Full => (600, if name == "chat" { 5_000 } else { 30_000 }),
+    };
+    for (threads, target) in [(1, 2.8), (16, 14.0), (64, 25.0)] {
+        let job = format!("session add durable, {threads} threads, {name}");
+        if !table.wants(&job) {
+            continue;
+        }
+        let count = durable * if threads > 1 { 4 } else { 1 };
+        table.compare(
+            &job,
+            Work::Records(count as u64),
+            side("ours", || {
+                let store = store(&fresh(folder, "ours"), Durability::SyncData);
+                let session = store.session("s").unwrap();
+                thread::scope(|scope| {
+                    for thread in 0..threads {
+                        let session = &session;
+                        scope.spawn(move || {
+                            for n in (thread..count).step_by(threads) {
+                                session.append(&messages[n % messages.len()]).unwrap();
+                            }
+                        });
+                    }
+                });
+                session.transcript().unwrap().messages().count()
+            }),
+            side("picoclaw's scheme", || {
+                let picoclaw = Picoclaw::new(&fresh(folder, "other"), "s");
+                for n in 0..count {
+                    picoclaw.add(&messages[n % messages.len()]);
+                }
+                picoclaw.history().len()
+            }),
+            Target::AtLeast(target),
+        );
+    }
+    table.compare(
+        &format!("session add buffered, {name}"),
+        Work::Records(buffered as u64),
+        side("ours", || {
+            let session = store(&fresh(folder, "ours"), Durability::Buffer).session("s").unwrap();
+            for n in 0..buffered {
+                session.append(&messages[n % messages.len()]).unwrap();
+            }
+            session.tail(1).unwrap().messages[0].seq() as usize
+        }),
+        side("aish's scheme", || {
+            let path = fresh(folder, "other").join("s.jsonl");
+            let mut file = OpenOptions::new().create(true).append(true).open(&path).unwrap();
+            for n in 0..buffered {
+                aish_append(&mut file, &messages[n % messages.len()]);
+            }
+            buffered
+        }),
+        Target::TimeAtMost(3.5),
+    );
+}
+
+/// The same messages as a session of ours, and as a file of theirs.
+fn filled(folder: &Path, messages: &[Message], count: usize) -> (Session, std::path::PathBuf) {
+    let session = store(&fresh(folder, "ours"), Durability::Buffer).session("s").unwrap();
+    let other = fresh(folder, "other").join("s.jsonl");
+    let mut file = OpenOptions::new().create(true).append(true).open(&other).unwrap();
+    for first in (0..count).step_by(1000) {
+        let part = (first..count.min(first + 1000)).map(|n| &messages[n % messages.len()]);
+        session.append_all(part.clone()).unwrap();
+        part.for_each(|message| aish_append(&mut file, message));
+    }
+    (session, other)
+}
+
+fn read(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut Table) {
+    let whole = if size == Size::Quick { 2_000 } else { 20_000 };
+    let is_wanted =
+        |table: &Table, jobs: &[&str]| jobs.iter().any(|job| table.wants(&format!("{job}, {name}")));
+    if is_wanted(table, &["session history", "session history, text decoded"]) {
+        let (session, other) = filled(folder, messages, whole);
+        let picoclaw = Picoclaw::new(other.parent().unwrap(), "s");
+        let len: usize = (0..whole).map(|n| messages[n % messages.len()].content.len()).sum();
+        let work = Work::Records(whole as u64);
+        let ours = || session.history().unwrap().messages.len();
+        let job = format!("session history, {name}");
+        table.compare(
+            &job,
+            work,
+            side("ours", ours),
+            side("picoclaw's scheme", || picoclaw.history().len()),
+            Target::AtLeast(2.0),
+        );
+        table.compare(
+            &job,
+            work,
+            side("ours", ours),
+            side("orca's scheme", || orca_load(&other).len()),
+            Target::AtLeast(2.0),
+        );
+        table.compare(
+            &job,
+            work,
+            side("ours", ours),
+            side("aish's scheme", || aish_load(&other).len()),
+            Target::AtLeast(2.0),
+        );
+        table.compare(
+            &format!("session history, text decoded, {name}"),
+            work,
+            side("ours", || {
+                let history = session.history().unwrap();
+                let sum: usize = history.messages.iter().map(|message| message.text().len()).sum();
+                assert_eq!(sum, len);
+                sum
+            }),
+            side("picoclaw's scheme", || {
+                picoclaw.history().iter().map(|message| message.content.len()).sum()
+            }),
+            Target::AtLeast(1.0),
+        );
+    }
+    if !is_wanted(table, &["session last 50", "session truncate + history", "session history of 50"]) {
+        return;
+    }
+    let many = match (size, name) {
+        (Size::Quick, _) => 5_000,
+        (_, "chat") => 50_000,
+        _ => 200_000,
+    };
+    let (session, other) = filled(folder, messages, many);
+    let picoclaw = Picoclaw::new(other.parent().unwrap(), "s");
+    let text = |content: &str| content.len();
+    table.compare(
+        &format!("session last 50 of {many}, {name}"),
+        Work::Records(50),
+        side("ours", || {
+            session.tail(50).unwrap().messages.iter().map(|message| text(&message.text())).sum::<usize>()
+        }),
+        side("picoclaw's scheme", || {
+            let all = picoclaw.history();
+            all[all.len() - 50..].iter().map(|message| text(&message.content)).sum()
+        }),
+        Target::AtLeast(200.0),
+    );
+    session.truncate(&Truncate::keep_last(50).part_calls(true)).unwrap();
+    picoclaw.truncate(50);
+    table.compare(
+        &format!("session history of 50 visible, {name}"),
+        Work::Records(50),
+        side("ours", || {
+            session.history().unwrap().messages.iter().map(|message| text(&message.text())).sum::<usize>()
+        }),
+        side("picoclaw's scheme", || picoclaw.history().iter().map(|message| text(&message.content)).sum()),
+        Target::AtLeast(200.0),
+    );
+    table.compare(
+        &format!("session truncate + history, {name}"),
+        Work::Records(1),
+        side("ours", || {
+            session
+                .with_durability(Durability::SyncData)
+                .truncate(&Truncate::keep_last(50).part_calls(true))
+                .unwrap();
+            session.history().unwrap().messages.len()
+        }),
+        side("picoclaw's scheme", || {
+            picoclaw.truncate(50);
+            picoclaw.history().len()
+        }),
+        Target::AtLeast(2.0),
+    );
+}
+
+fn list(folder: &Path, size: Size, table: &mut Table) {
+    let count = if size == Size::Quick { 500 } else { 10_000 };
+    let job = format!("session list {count}, newest 50");
+    if !table.wants(&job) {
+        return;
+    }
+    let dir = fresh(folder, "ours");
+    let store = store(&dir, Durability::Buffer);
+    for n in 0..count {
+        let session = store.session(&format!("chat:{n}")).unwrap();
+        session.say("user", &format!("Question {n}: is the ferry on time?")).unwrap();
+        session.say("assistant", "Six minutes late.").unwrap();
+    }
+    let options = ListOptions::new().limit(50);
+    table.compare(
+        &job,
+        Work::Records(count),
+        side("ours", || {
+            let list = store.list(&options).unwrap();
+            list.sessions.iter().filter(|listed| listed.title.is_some()).count()
+        }),
+        side("reading each file's head", || {
+            let mut found = Vec::new();
+            for entry in fs::read_dir(&dir).unwrap() {
+                let path = entry.unwrap().path();
+                let file = fs::File::open(&path).unwrap();
+                let modified = file.metadata().unwrap().modified().unwrap();
+                let title = BufReader::new(file).lines().map(Result::unwrap).find_map(|line| {
+                    let value: serde_json::Value = serde_json::from_str(&line).ok()?;
+                    let message = value.get("message")?;
+                    (message["role"] == "user").then(|| message["content"].as_str().unwrap().to_owned())
+                });
+                found.push((modified, title));
+            }
+            found.sort();
+            found.iter().rev().take(50).filter(|(_, title)| title.is_some()).count()
+        }),
+        Target::AtLeast(3.0),
+    );
+}
