@@ -210,6 +210,18 @@ impl Session {
         self.write(|edit| edit.message(&raw, None))
     }
 
+    /// Appends a [`Note`](crate::Note): any JSON value that is to stand at this place of the transcript and is no message.
+    /// Returns its sequence number.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn append_note<T: Serialize + ?Sized>(&self, value: &T) -> Result<u64> {
+        let raw = serde_json::value::to_raw_value(value)
+            .map_err(|error| Error::NotAMessage { reason: error.to_string() })?;
+        self.write(|edit| edit.append_note(raw.get().as_bytes(), None))
+    }
+
     /// Appends messages with one write and one sync, next to each other. Returns their sequence numbers. A crash can
     /// leave the first few of them, each whole.
     ///

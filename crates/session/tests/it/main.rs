@@ -22,3 +22,6 @@ mod damage;
 
 /// Several threads, handles and processes at once.
 mod together;
+
+/// The chat loop of the examples, killed in the middle.
+mod example;
