@@ -49,9 +49,12 @@ fn crash(args: &[String]) -> Outcome {
         [flag, rounds] if flag == "--rounds" => rounds,
         _ => return Err(String::from(USAGE)),
     };
-    let mut test =
-        cargo(&["test", "--release", "--quiet", "-p", "jsonl-core", "--test", "crash", "--", "kill"]);
-    run(test.env("ANNALS_CRASH_ROUNDS", rounds))
+    for package in ["jsonl-core", "annals-session"] {
+        let mut test =
+            cargo(&["test", "--release", "--quiet", "-p", package, "--test", "crash", "--", "kill"]);
+        run(test.env("ANNALS_CRASH_ROUNDS", rounds))?;
+    }
+    Ok(())
 }
 
 /// The folder of the workspace.
