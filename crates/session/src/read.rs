@@ -185,7 +185,7 @@ impl<'a> Window<'a> {
 
     /// Where the next newline is, from `from` on. Afterwards what is between is in the window, unless it is more
     /// than a line may have.
-    fn newline(&mut self, from: u64) -> Result<Option<u64>> {
+    pub(crate) fn newline(&mut self, from: u64) -> Result<Option<u64>> {
         let mut len = STEP_LEN;
         let mut searched = from;
         loop {
@@ -260,6 +260,17 @@ impl ReadReport {
             && self.log.mismatched == 0
             && self.gaps.is_empty()
             && self.repeated + self.disordered + self.unknown == 0
+    }
+}
+
+impl ReadReport {
+    /// Adds the report of what comes next.
+    pub(crate) fn add(&mut self, next: &Self) {
+        self.log.add(&next.log);
+        self.gaps.extend(&next.gaps);
+        self.repeated += next.repeated;
+        self.disordered += next.disordered;
+        self.unknown += next.unknown;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Debug, Formatter};
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +16,10 @@ use crate::chat::ChatMessage;
 use crate::edit::{Edit, Truncate, check_header, encode_metadata};
 use crate::error::{Error, Result};
 use crate::message::{self, Message};
-use crate::read;
+use crate::read::{self, ReadReport};
 use crate::record::Parent;
 use crate::store::{Inner, Place, make_folder, name_of, sync_folder};
-use crate::view::{self, Cursor, History, Page, Scope, Transcript};
+use crate::view::{self, Cursor, Entry, History, Page, Scope, Transcript};
 
 /// A file that is taken away between two looks is looked for so often.
 const TRIES: usize = 20;
@@ -397,6 +398,16 @@ impl Session {
     /// As [`history`](Self::history).
     pub fn transcript(&self) -> Result<Transcript> {
         self.read(view::transcript)
+    }
+
+    /// Hands over records one by one, oldest first, in bounded memory whatever the size of the log: of the history, the
+    /// visible messages; of the transcript, everything. Stops when told to; the report ends there, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`history`](Self::history).
+    pub fn for_each(&self, scope: Scope, look: impl FnMut(Entry) -> ControlFlow<()>) -> Result<ReadReport> {
+        self.read(|log| view::each(log, scope, look))
     }
 
     /// The last `count` visible messages, without reading what is before them.

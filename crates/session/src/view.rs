@@ -1,6 +1,7 @@
 //! What readers see of a session's log: the visible history, the whole transcript, its end, a page.
 
 use std::fmt::{self, Display, Formatter};
+use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -301,6 +302,47 @@ pub(crate) fn page(log: &Log, scope: Scope, before: u64, limit: usize, born: &st
         None => None,
     };
     Ok(Page { messages, older, report })
+}
+
+/// Bytes of the log that are in memory at a time, and the line that crosses their end.
+const PART_LEN: u64 = 4 << 20;
+
+/// Hands over one record after the other, in bounded memory.
+pub(crate) fn each(
+    log: &Log,
+    scope: Scope,
+    mut look: impl FnMut(Entry) -> ControlFlow<()>,
+) -> Result<ReadReport> {
+    let before = match scope {
+        Scope::Transcript => 0,
+        Scope::History => read::end(log)?.map_or(0, |end| end.state().before),
+    };
+    let mut at = if before == 0 { 0 } else { read::seek(log, |record| record.seq >= before)? };
+    let mut whole = ReadReport::default();
+    whole.log.start = at;
+    let mut last = None;
+    while at < log.len() {
+        let until =
+            read::Window::new(log).newline(at.saturating_add(PART_LEN))?.map_or(log.len(), |end| end + 1);
+        let (records, report) = read::records(log, at, until)?;
+        whole.add(&report);
+        let first = records.first().map(|record| record.seq);
+        if let (Some(last), Some(first)) = (last, first)
+            && first > last + 1
+        {
+            whole.gaps.push((last, first));
+        }
+        last = records.last().map(|record| record.seq).or(last);
+        for record in records {
+            let is_wanted =
+                scope == Scope::Transcript || (record.seq >= before && crate::edit::is_message(&record.kind));
+            if is_wanted && look(Entry::of(record)).is_break() {
+                return Ok(whole);
+            }
+        }
+        at = until;
+    }
+    Ok(whole)
 }
 
 fn removed(log: &Log) -> Result<u64> {

@@ -214,3 +214,50 @@ fn an_import_is_whole_and_says_what_it_refused() {
     assert!(matches!(session.import(&imported, false), Err(Error::Archived { .. })));
     session.import(&imported, true).unwrap();
 }
+
+#[test]
+fn one_by_one_gives_what_all_at_once_gives() {
+    let place = Place::new();
+    let session = place.session("big");
+    // More than one part.
+    let messages =
+        (0..3000).map(|n| json!({"role": "user", "content": format!("{n} {}", "x".repeat(3000 + n % 700))}));
+    session.append_all(messages).unwrap();
+    session.truncate(&Truncate::keep_last(2500)).unwrap();
+    let path = session.path().unwrap().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    for at in [bytes.len() / 3, bytes.len() / 2] {
+        bytes[at] ^= 1;
+    }
+    std::fs::write(&path, bytes).unwrap();
+    for scope in [Scope::History, Scope::Transcript] {
+        let mut found = Vec::new();
+        let report = session
+            .for_each(scope, |entry| {
+                found.push(entry.seq());
+                std::ops::ControlFlow::Continue(())
+            })
+            .unwrap();
+        let (all, whole): (Vec<u64>, _) = match scope {
+            Scope::History => {
+                let history = session.history().unwrap();
+                (history.messages.iter().map(|message| message.seq()).collect(), history.report)
+            }
+            _ => {
+                let transcript = session.transcript().unwrap();
+                (transcript.entries.iter().map(Entry::seq).collect(), transcript.report)
+            }
+        };
+        assert_eq!(found, all);
+        assert_eq!((&report.gaps, report.log.damaged()), (&whole.gaps, whole.log.damaged()));
+        assert_eq!(report.log.bytes, whole.log.bytes);
+    }
+    let mut first = 0;
+    session
+        .for_each(Scope::History, |entry| {
+            first = entry.seq();
+            std::ops::ControlFlow::Break(())
+        })
+        .unwrap();
+    assert_eq!(first, 501);
+}

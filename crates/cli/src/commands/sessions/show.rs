@@ -1,11 +1,13 @@
 //! `annals show` of a session: a conversation for reading.
 
-use annals_session::{Entry, Session};
+use std::ops::ControlFlow;
+
+use annals_session::{Scope, Session};
 
 use crate::args::{Show, View};
-use crate::commands::sessions::{print_entry, print_message, say_damage};
+use crate::commands::sessions::{print_entry, say_damage};
 use crate::exit::{Exit, Failure};
-use crate::human::{name, plural, printable};
+use crate::human::{name, path, printable};
 use crate::out::{Out, Paint};
 use crate::store::{Home, split_number};
 
@@ -31,41 +33,44 @@ pub(crate) fn run(args: &Show, target: &str, home: &Home, out: &mut Out) -> Resu
     if let Some(seq) = seq {
         return show_one(&session, seq, args.view, out);
     }
-    if args.all {
-        let transcript = session.transcript()?;
-        for entry in &transcript.entries {
-            print_entry(entry, args.view, out)?;
-        }
-        if transcript.removed > 0 && !out.json && !args.view.raw {
-            let removed = plural(transcript.removed, "message");
-            out.note(format_args!("{}: {removed} were removed by compact", name(session.key())));
-        }
-        say_damage(session.key(), &transcript.report, out);
-        return Ok(Exit::Done);
-    }
-    let history = session.history()?;
-    if !history.summary.is_empty() && !out.json && !args.view.raw {
+    let summary = session.summary()?;
+    if !args.all && !summary.is_empty() && !out.json && !args.view.raw {
         out.line(out.paint(Paint::Name, "summary"))?;
-        for line in history.summary.lines() {
+        for line in summary.lines() {
             out.line(format_args!("  {}", printable(line)))?;
         }
         out.line("")?;
     }
-    for message in &history.messages {
-        print_message(message, args.view, out)?;
+    let scope = if args.all { Scope::Transcript } else { Scope::History };
+    let mut printed = Ok(());
+    let report = session.for_each(scope, |entry| {
+        printed = print_entry(&entry, args.view, out);
+        if printed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    printed?;
+    say_damage(session.key(), &report, out);
+    if let (true, Some(last)) = (args.all, session.removed()?.last()) {
+        let folder = last.parent().unwrap_or(last);
+        out.note(format_args!("{}: what compact took out is in {}", name(session.key()), path(folder)));
     }
-    say_damage(session.key(), &history.report, out);
     Ok(Exit::Done)
 }
 
 fn show_one(session: &Session, seq: u64, view: View, out: &mut Out) -> Result<Exit, Failure> {
-    let transcript = session.transcript()?;
-    let Some(entry) = transcript.entries.iter().find(|entry| entry.seq() == seq) else {
-        let last = transcript.entries.last().map_or(0, Entry::seq);
-        let text = format!("session {:?} has no record {seq}; its last one is {last}", name(session.key()));
+    let mut found = None;
+    let mut last = 0;
+    session.for_each(Scope::Transcript, |entry| {
+        last = entry.seq();
+        if last == seq {
+            found = Some(entry);
+        }
+        if last < seq { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    let Some(entry) = found else {
+        let text = format!("session {:?} has no record {seq} (the nearest is {last})", name(session.key()));
         return Err(Failure::Told(Exit::NotFound, text));
     };
     // Somebody who asks for one wants all of it.
-    print_entry(entry, View { full: !view.raw, ..view }, out)?;
+    print_entry(&entry, View { full: !view.raw, ..view }, out)?;
     Ok(Exit::Done)
 }
