@@ -9,8 +9,9 @@ use jsonl_core::{DamageKind, Line, Log, Report, Span, Verdict};
 use crate::error::Result;
 use crate::record::{self, Header, Kind, Parsed, Record, State};
 
-/// Bytes that are read at first when one line is looked for.
+/// Bytes that are read at first when one line is looked for: a message, or an event.
 const STEP_LEN: u64 = 16 << 10;
+const EVENT_LEN: u64 = 2 << 10;
 
 /// The end of a log, and the state that is in force there.
 #[derive(Clone, Debug)]
@@ -43,18 +44,23 @@ pub(crate) fn end(log: &Log) -> Result<Option<End>> {
             lost += u64::from(is_lost(&line));
             continue;
         };
-        let time = time_of(&record);
-        let (seq, n) = (record.seq + lost, record.n);
-        let state = match record.kind {
-            Kind::Event { state, .. } | Kind::Header { state, .. } => Some((line.offset, state)),
-            _ => match state_at(log, record.state_at)? {
-                Some(state) => Some((record.state_at, state)),
-                None => state_before(log, line.offset)?,
-            },
-        };
-        return Ok(Some(End { seq, n, state, time }));
+        let mut end = end_with(log, line.offset, &record)?;
+        end.seq += lost;
+        return Ok(Some(end));
     }
     Ok((lost > 0).then_some(End { seq: lost, n: 0, state: None, time: String::new() }))
+}
+
+/// The end of a log of which this is the last record.
+pub(crate) fn end_with(log: &Log, offset: u64, record: &Record) -> Result<End> {
+    let state = match &record.kind {
+        Kind::Event { state, .. } | Kind::Header { state, .. } => Some((offset, Arc::clone(state))),
+        _ => match state_at(log, record.state_at)? {
+            Some(state) => Some((record.state_at, state)),
+            None => state_before(log, offset)?,
+        },
+    };
+    Ok(End { seq: record.seq, n: record.n, state, time: time_of(record) })
 }
 
 fn time_of(record: &Record) -> String {
@@ -88,7 +94,7 @@ fn record_in(log: &Log, line: &Line) -> Result<Option<Record>> {
 }
 
 /// A record out of a fused line: believed if its seal is good, for nothing else says where it ends.
-fn sealed(bytes: &[u8]) -> Option<Record> {
+pub(crate) fn sealed(bytes: &[u8]) -> Option<Record> {
     let is_good = jsonl_core::checksum::check(bytes) == jsonl_core::checksum::Seal::Good;
     if is_good { record::parse(bytes) } else { None }
 }
@@ -100,7 +106,8 @@ fn state_at(log: &Log, offset: u64) -> Result<Option<Arc<State>>> {
     if !starts_there {
         return Ok(None);
     }
-    Ok(match record_from(log, offset, offset + 1)? {
+    let mut window = Window { step: EVENT_LEN, ..Window::new(log) };
+    Ok(match window.record_from(offset, offset + 1)? {
         Some(Found {
             record: Record { kind: Kind::Event { state, .. } | Kind::Header { state, .. }, .. },
             ..
@@ -129,7 +136,7 @@ fn state_before(log: &Log, offset: u64) -> Result<Option<(u64, Arc<State>)>> {
 
 /// The header, if the first line is one.
 pub(crate) fn header(log: &Log) -> Result<Option<Arc<Header>>> {
-    let first = record_from(log, 0, 1)?;
+    let first = Window { step: EVENT_LEN, ..Window::new(log) }.record_from(0, 1)?;
     if let Some(Found { record: Record { kind: Kind::Header { header, .. }, .. }, .. }) = first {
         return Ok(Some(header));
     }
@@ -153,11 +160,12 @@ pub(crate) struct Window<'a> {
     log: &'a Log,
     start: u64,
     bytes: Vec<u8>,
+    step: u64,
 }
 
 impl<'a> Window<'a> {
     pub(crate) fn new(log: &'a Log) -> Self {
-        Self { log, start: 0, bytes: Vec::new() }
+        Self { log, start: 0, bytes: Vec::new(), step: STEP_LEN }
     }
 
     /// The first record whose line begins at `from` or behind it, and before `until`.
@@ -186,14 +194,14 @@ impl<'a> Window<'a> {
     /// Where the next newline is, from `from` on. Afterwards what is between is in the window, unless it is more
     /// than a line may have.
     pub(crate) fn newline(&mut self, from: u64) -> Result<Option<u64>> {
-        let mut len = STEP_LEN;
+        let mut len = self.step;
         let mut searched = from;
         loop {
             let end = self.start + self.bytes.len() as u64;
             if (self.start..end).contains(&searched) {
                 let rest = &self.bytes[(searched - self.start) as usize..];
-                if let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
-                    return Ok(Some(searched + at as u64));
+                if let Some(at) = jsonl_core::line::lines(rest).next().filter(|line| line.terminated) {
+                    return Ok(Some(searched + at.bytes.len() as u64));
                 }
                 searched = end;
             }

@@ -14,11 +14,14 @@ use serde_json::value::RawValue;
 use crate::error::Result;
 use crate::message::{Message, Note};
 use crate::read::{self, ReadReport};
-use crate::record::{Header, Kind, Parent, Record, State};
+use crate::record::{self, Header, Kind, Parent, Record, State};
 use crate::time;
 
 /// Below this many bytes, reading all is faster than looking where to begin.
 const WHOLE_LEN: u64 = 256 << 10;
+
+/// So many visible messages are read from the end rather than from where they begin.
+const FEW: u64 = 1000;
 
 /// The messages that a model is to see, and what goes with them.
 #[derive(Clone, Debug, Default)]
@@ -210,6 +213,12 @@ pub(crate) fn history(log: &Log) -> Result<History> {
         && let Some(end) = read::end(log)?
     {
         let state = end.state();
+        // A few are found faster from the end.
+        if end.n - state.hidden.min(end.n) <= FEW
+            && let Some(tail) = clean_tail(log, usize::MAX)?
+        {
+            return Ok(tail);
+        }
         let start = match state.before {
             0 => 0,
             before => read::seek(log, |record| record.seq >= before)?,
@@ -250,6 +259,58 @@ fn into_message(record: Record) -> Option<Message> {
 
 /// The last `count` visible messages, without reading what is before them.
 pub(crate) fn tail(log: &Log, count: usize) -> Result<History> {
+    match clean_tail(log, count)? {
+        Some(tail) => Ok(tail),
+        None => any_tail(log, count),
+    }
+}
+
+/// The last visible messages in one go backwards; `None` where any line on the way is not one of ours, whole,
+/// sealed and finished, or not in order: such a log is read with more care.
+fn clean_tail(log: &Log, count: usize) -> Result<Option<History>> {
+    let mut state: Option<Arc<State>> = None;
+    let mut messages = Vec::new();
+    let mut report = ReadReport::default();
+    report.log.start = log.len();
+    let mut next = None;
+    for line in log.lines().rev() {
+        if messages.len() == count {
+            break;
+        }
+        let line = line?;
+        let (offset, len) = (line.offset, line.len);
+        let record = match record::cut(&line.bytes) {
+            Some(cut) if line.terminated => cut.into_record(&Arc::new(line.bytes), 0),
+            _ if line.terminated && !line.is_cut() => match read::sealed(&line.bytes) {
+                Some(record) => record,
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        if next.is_some_and(|next: u64| record.seq.checked_add(1) != Some(next)) {
+            return Ok(None);
+        }
+        next = Some(record.seq);
+        let state = match &state {
+            Some(state) => state,
+            None => state.insert(read::end_with(log, offset, &record)?.state()),
+        };
+        if record.seq < state.before {
+            break;
+        }
+        report.log.start = offset;
+        report.log.lines += 1;
+        report.log.bytes.records += len;
+        messages.extend(into_message(record));
+    }
+    let Some(state) = state else { return Ok(None) };
+    messages.reverse();
+    report.log.records = report.log.lines;
+    report.log.sealed = report.log.lines;
+    Ok(Some(History { messages, summary: state.summary.clone(), metadata: state.metadata.clone(), report }))
+}
+
+fn any_tail(log: &Log, count: usize) -> Result<History> {
     let Some(end) = read::end(log)? else { return history(log) };
     let state = end.state();
     let mut start = log.len();
@@ -261,7 +322,7 @@ pub(crate) fn tail(log: &Log, count: usize) -> Result<History> {
         let line = line?;
         start = line.offset;
         if !line.is_cut()
-            && let Some(record) = crate::record::parse(&line.bytes)
+            && let Some(record) = record::parse(&line.bytes)
         {
             if record.seq < state.before {
                 start = line.end();
