@@ -2,6 +2,7 @@
 
 pub(crate) mod sessions;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -124,7 +125,7 @@ is a session. Of a session, what is visible is shown. Examples:
 pub(crate) struct Show {
     /// A session or a file, or one of its records as NAME@N
     #[arg(value_name = "NAME[@N]")]
-    pub(crate) name: String,
+    pub(crate) name: OsString,
 
     /// It is a session, whatever it looks like
     #[arg(long)]
@@ -150,7 +151,7 @@ Examples:
   annals tail -n 3 -f session.jsonl")]
 pub(crate) struct Tail {
     /// A session or a file
-    pub(crate) name: String,
+    pub(crate) name: OsString,
 
     /// It is a session, whatever it looks like
     #[arg(long)]

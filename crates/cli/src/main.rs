@@ -41,7 +41,11 @@ fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
         },
         Command::Tail(tail) => match home.target(&tail.name, tail.key)? {
             Target::File(path, None) => commands::tail::run(tail, &path, out),
-            _ => commands::sessions::tail::run(tail, &home, out),
+            Target::File(path, Some(_)) => {
+                let text = format!("{}: tail takes no line number; show does", human::path(&path));
+                Err(Failure::Told(Exit::Usage, text))
+            }
+            Target::Session(name) => commands::sessions::tail::run(tail, &name, &home, out),
         },
         Command::Search(search) => commands::search::run(search, &home, out),
         Command::Stats(stats) => commands::stats::run(stats, &home, out),

@@ -1,6 +1,7 @@
 //! Where annals keeps what is its own, and what a name on the command line means.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use annals_session::{Durability, Resolved, Session, Store, StoreOptions};
@@ -81,7 +82,13 @@ impl Home {
 
     /// An existing path that holds a separator or ends in `.jsonl` is a file, anything else a session.
     #[expect(clippy::unused_self, reason = "the rule belongs to where names are looked for")]
-    pub(crate) fn target(&self, name: &str, is_key: bool) -> Result<Target, Failure> {
+    pub(crate) fn target(&self, name: &OsStr, is_key: bool) -> Result<Target, Failure> {
+        let Some(name) = name.to_str() else {
+            if is_key {
+                return Err(Failure::Told(Exit::Usage, "a key has to be UTF-8".to_owned()));
+            }
+            return Ok(Target::File(PathBuf::from(name), None));
+        };
         let is_path = |text: &str| {
             let has_separator = text.contains('/') || text.contains(std::path::MAIN_SEPARATOR);
             has_separator || text.ends_with(".jsonl")

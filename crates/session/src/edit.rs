@@ -11,7 +11,7 @@ use crate::calls;
 use crate::error::{Error, Result};
 use crate::message::{self, Message};
 use crate::read::{self, End};
-use crate::record::{Body, FORMAT, Header, Kind, Parent, State, Written};
+use crate::record::{Body, FORMAT, Header, Kind, NUMBER_MAX, Parent, State, Written};
 use crate::rewrite::event;
 use crate::store::Inner;
 
@@ -260,10 +260,10 @@ impl<'a, 'b> Edit<'a, 'b> {
                 if truncate.part_calls {
                     return Ok((seq.max(state.before), hidden));
                 }
-                (n - hidden) as usize
+                n.saturating_sub(hidden) as usize
             }
         };
-        wanted = wanted.min((n - state.hidden) as usize);
+        wanted = wanted.min(n.saturating_sub(state.hidden) as usize);
         if wanted == 0 {
             return Ok(((last + 1).max(state.before), n));
         }
@@ -304,6 +304,10 @@ impl<'a, 'b> Edit<'a, 'b> {
         metadata: Option<Box<RawValue>>,
         parent: Option<Parent>,
     ) -> Result<()> {
+        // Of what follows, there is one record at most, and the header.
+        if self.end.seq.max(self.end.n) + 2 > NUMBER_MAX {
+            return Err(Error::Full { key: self.key.to_owned() });
+        }
         if self.end.state.is_some() {
             return Ok(());
         }

@@ -72,6 +72,12 @@ pub enum Error {
         /// Its key.
         key: String,
     },
+    /// A session has room for 2^53 records. Only a line that was not written by us can use them up.
+    #[error("session {key:?} has no more sequence numbers")]
+    Full {
+        /// Its key.
+        key: String,
+    },
     /// The session does not have this record.
     #[error("session {key:?} has no record {seq}; its last one is {last}")]
     NoSuchRecord {

@@ -1,6 +1,7 @@
 //! Finds and reads records in a session's log.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::record::{self, Header, Kind, Parsed, Record, State};
 /// Bytes that are read at first when one line is looked for: a message, or an event.
 const STEP_LEN: u64 = 16 << 10;
 const EVENT_LEN: u64 = 2 << 10;
+const STEP_LEN_MAX: u64 = 4 << 20;
 
 /// The end of a log, and the state that is in force there.
 #[derive(Clone, Debug)]
@@ -45,10 +47,35 @@ pub(crate) fn end(log: &Log) -> Result<Option<End>> {
             continue;
         };
         let mut end = end_with(log, line.offset, &record)?;
+        if !is_ordered_before(log, line.offset, record.seq)? {
+            // Somebody has copied or moved lines: no number may be given out twice.
+            let (records, _) = records(log, 0, log.len())?;
+            end.seq = records.iter().map(|record| record.seq).max().unwrap_or(0);
+            end.n = records.iter().map(|record| record.n).max().unwrap_or(0);
+        }
         end.seq += lost;
         return Ok(Some(end));
     }
     Ok((lost > 0).then_some(End { seq: lost, n: 0, state: None, time: String::new() }))
+}
+
+/// How many records before the last are looked at, to see that it is the last.
+const ORDER_LOOKED_AT: usize = 4;
+
+/// Whether the few records before `offset` have smaller numbers than the one there.
+fn is_ordered_before(log: &Log, offset: u64, mut seq: u64) -> Result<bool> {
+    let lines = log.lines().rev().skip_while(|line| line.as_ref().is_ok_and(|line| line.offset >= offset));
+    for line in lines.take(ORDER_LOOKED_AT) {
+        let line = line?;
+        let record = if line.is_cut() { None } else { record::parse(&line.bytes) };
+        if let Some(record) = record {
+            if record.seq >= seq {
+                return Ok(false);
+            }
+            seq = record.seq;
+        }
+    }
+    Ok(true)
 }
 
 /// The end of a log of which this is the last record.
@@ -213,7 +240,7 @@ impl<'a> Window<'a> {
             self.start = if is_line { from } else { searched };
             let wanted = (searched - self.start + len).min(self.log.len() - self.start);
             self.bytes = self.log.read(Span { offset: self.start, len: wanted })?;
-            len *= 2;
+            len = (len * 2).min(STEP_LEN_MAX);
         }
     }
 
@@ -252,9 +279,9 @@ pub struct ReadReport {
     /// Records that are missing between two that are there: after this sequence number, before that one. They
     /// were lost to damage.
     pub gaps: Vec<(u64, u64)>,
-    /// Records whose sequence number had come before; the later ones are left out.
+    /// Records that had come before, with the same sequence number; the later ones are left out.
     pub repeated: u64,
-    /// Records with a smaller sequence number than one before them.
+    /// Records with a smaller sequence number than one before them, or with the same and other contents.
     pub disordered: u64,
     /// JSON lines that are no records of a session.
     pub unknown: u64,
@@ -355,17 +382,29 @@ fn slow(log: &Log, report: &mut ReadReport) -> Result<Vec<Record>> {
     Ok(records)
 }
 
+/// Tells records apart that have the same number.
+fn digest(record: &Record) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match &record.kind {
+        Kind::Message(text) | Kind::Note(text) => text.body().hash(&mut hasher),
+        Kind::Event { time, name, .. } => (time, name).hash(&mut hasher),
+        Kind::Header { time, .. } => time.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
 /// Leaves out what came before, and says what is missing.
 fn in_order(records: &mut Vec<Record>, report: &mut ReadReport) {
     let is_sorted = records.is_sorted_by(|a, b| a.seq < b.seq);
     if !is_sorted {
         let mut seen = HashSet::with_capacity(records.len());
         let before = records.len();
-        records.retain(|record| seen.insert(record.seq));
+        // Two that differ may both have been acknowledged.
+        records.retain(|record| seen.insert((record.seq, digest(record))));
         report.repeated = (before - records.len()) as u64;
         let mut last = 0;
         for record in records.iter() {
-            report.disordered += u64::from(record.seq < last);
+            report.disordered += u64::from(record.seq <= last && last > 0);
             last = last.max(record.seq);
         }
     }
@@ -384,7 +423,9 @@ fn in_order(records: &mut Vec<Record>, report: &mut ReadReport) {
 pub(crate) fn messages_before(log: &Log, seq: u64, all: u64) -> Result<u64> {
     let offset = seek(log, |record| record.seq >= seq)?;
     Ok(match record_from(log, offset, log.len())? {
-        Some(Found { record, .. }) => record.n - u64::from(matches!(record.kind, Kind::Message(_))),
+        Some(Found { record, .. }) => {
+            record.n.saturating_sub(u64::from(matches!(record.kind, Kind::Message(_))))
+        }
         None => all,
     })
 }

@@ -34,6 +34,10 @@ use crate::time::{self, TIME_LEN};
 /// The format that this crate writes.
 pub(crate) const FORMAT: u64 = 1;
 
+/// No session has more records than that, so sums of such numbers never overflow. A line that says so was not
+/// written by us.
+pub(crate) const NUMBER_MAX: u64 = 1 << 53;
+
 /// What a session is apart from its messages, as of a record.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct State {
@@ -195,6 +199,10 @@ impl Parsed {
     /// `None` for JSON that is no record of ours.
     pub(crate) fn into_record(self) -> Option<Record> {
         let Self { seq, n, state_at, time, .. } = self;
+        let hidden = self.state.as_ref().map_or(0, |state| state.hidden.max(state.before));
+        if seq.max(n).max(hidden).max(self.removed) > NUMBER_MAX {
+            return None;
+        }
         let kind = match (self.message, self.note, self.state) {
             (Some(message), None, None) => Kind::Message(Text::own(&time, &message)),
             (None, Some(note), None) => Kind::Note(Text::own(&time, &note)),
@@ -252,7 +260,7 @@ pub(crate) fn cut(line: &[u8]) -> Option<Cut> {
     };
     let start = line.len() - at.len();
     let end = line.len().checked_sub(checksum::SEAL_LEN)?;
-    let is_good = start < end && line.get(time_at + TIME_LEN - 1) == Some(&b'Z');
+    let is_good = start < end && seq.max(n) <= NUMBER_MAX && line.get(time_at + TIME_LEN - 1) == Some(&b'Z');
     (is_good && checksum::check(line) == Seal::Good).then_some(Cut {
         seq,
         n,

@@ -245,7 +245,7 @@ pub(crate) fn fork(inner: &Inner, log: &Log, new: &mut Rewrite<'_>, key: &str, p
         }
         Some(record) => (
             record.seq.saturating_sub(1),
-            record.n - u64::from(edit::is_message(&record.kind)),
+            record.n.saturating_sub(u64::from(edit::is_message(&record.kind))),
             Arc::default(),
             None,
         ),

@@ -18,11 +18,15 @@ use crate::error::{Error, Result};
 use crate::message::{self, Message};
 use crate::read::{self, ReadReport};
 use crate::record::Parent;
+use crate::rewrite::remove_if_empty;
 use crate::store::{Inner, Place, make_folder, name_of, sync_folder};
 use crate::view::{self, Cursor, Entry, History, Page, Scope, Transcript};
 
 /// A file that is taken away between two looks is looked for so often.
 const TRIES: usize = 20;
+
+/// Where a session is written that is to be there whole or not at all. No key has a name with a dot in front.
+const NEW_FOLDER: &str = ".annals-new";
 
 /// A session of a store, whether it is there yet or not. Cheap to make, to clone and to keep: it holds no file.
 /// Clones share being [closed](Self::close).
@@ -240,7 +244,7 @@ impl Session {
     }
 
     /// Looks and changes under one lock: nobody else writes to the session until `work` returns. If it fails, nothing
-    /// is changed.
+    /// is changed. `work` must not use the store to change this session, which would wait for itself.
     ///
     /// ```
     /// # fn main() -> annals_session::Result<()> {
@@ -643,15 +647,21 @@ impl Session {
             if fs::symlink_metadata(&path).is_ok() {
                 return Err(Error::Exists { key: self.key.to_string() });
             }
-            // No key has a name with a dot in front, so nobody else comes near it.
-            let new = self.inner.dir.join(format!(".annals-new-{}", self.name));
-            let _ = fs::remove_file(&new);
+            let folder = self.inner.dir.join(NEW_FOLDER);
+            make_folder(&folder)?;
+            // Whoever left something here was killed: the lock of names is ours.
+            let entries = fs::read_dir(&folder).map_err(Error::io("list", &folder))?;
+            for entry in entries.flatten() {
+                fs::remove_file(entry.path()).map_err(Error::io("remove", &entry.path()))?;
+            }
+            let new = folder.join("session.jsonl");
             Inner::make_file(&new)?;
             let written = self.inner.open_writer(&new).and_then(|writer| writer.rewrite_with(write));
             let moved = written.and_then(|()| fs::rename(&new, &path).map_err(Error::io("name", &path)));
             if moved.is_err() {
                 let _ = fs::remove_file(&new);
             }
+            remove_if_empty(&folder);
             moved?;
             sync_folder(&self.inner.dir)
         })

@@ -5,6 +5,7 @@
 //! STORE/archive/<name>/<n>.jsonl  an archived one
 //! STORE/removed/<name>/<n>.jsonl  what compaction took out of it
 //! STORE/.annals-store.jsonl       the store's version and aliases; its lock guards all names
+//! STORE/.annals-new/              a session that is being forked or imported
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
@@ -553,6 +554,7 @@ pub(crate) fn make_folder(dir: &Path) -> Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
+    let missing: Vec<&Path> = dir.ancestors().take_while(|folder| !folder.exists()).collect();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -561,8 +563,17 @@ pub(crate) fn make_folder(dir: &Path) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
+        // By our hand, because a umask may have taken even the owner's bits.
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
             .map_err(Error::io("set the mode of", dir))?;
+    }
+    for folder in missing {
+        // Its name is in the folder above, which may be somebody else's: then they answer for it.
+        let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match sync_folder(above) {
+            Err(error) if error.io_kind() == Some(io::ErrorKind::PermissionDenied) => {}
+            synced => synced?,
+        }
     }
     Ok(())
 }

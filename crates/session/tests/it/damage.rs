@@ -97,6 +97,10 @@ fn lines_that_are_no_records_of_ours_are_reported_and_kept() {
     assert_eq!(texts(&history), ["1", "2", "3", "4", "5"]);
     assert_eq!((history.report.repeated, history.report.log.mismatched), (1, 2));
     assert_eq!(history.report.log.blank, 1);
+    // The last line is an old one: the next message gets a number of its own all the same.
+    let fresh = place.again().session("s").unwrap();
+    assert_eq!(fresh.say("user", "6").unwrap(), 6);
+    assert_eq!(texts(&fresh.history().unwrap()), ["1", "2", "3", "4", "5", "6"]);
 }
 
 #[test]
@@ -186,4 +190,65 @@ fn a_file_under_another_name_is_refused() {
     let copy = place.session("copy");
     assert!(matches!(copy.history(), Err(annals_session::Error::KeyMismatch { .. })));
     assert!(matches!(copy.say("user", "x"), Err(annals_session::Error::KeyMismatch { .. })));
+}
+
+#[test]
+fn crafted_numbers_and_pointers_are_no_records_and_no_panics() {
+    let big = [u64::MAX, u64::MAX - 1, 1 << 60, 9_999_999_999_999_999_999, 1 << 53, (1 << 53) + 1, 0];
+    for a in big {
+        for b in big {
+            let place = Place::new();
+            let session = session(&place);
+            let state = format!(r#""state":{{"before":{a},"hidden":{b}}}"#);
+            let time = r#""time":"2026-11-21T08:15:00.250Z""#;
+            let crafted = [
+                format!(r#"{{"seq":{a},"n":{b},"state_at":{b},{time},"message":{{"role":"user"}}}}"#),
+                format!(r#"{{"seq":6,"n":0,"state_at":{a},{time},"message":{{"role":"user"}}}}"#),
+                format!(r#"{{"seq":7,"n":{b},{time},"event":"truncate",{state}}}"#),
+                format!(
+                    r#"{{"session":1,"key":"s","created":"x","removed":{a},"seq":8,"n":{b},"time":"x",{state}}}"#
+                ),
+            ];
+            for lines in [&crafted[..1], &crafted[1..2], &crafted[2..3], &crafted[3..], &crafted] {
+                let all = [lines_of(&session), lines.join("\n").into_bytes(), b"\n".to_vec()].concat();
+                let fresh = place.again().session("s").unwrap();
+                fs::write(fresh.path().unwrap().unwrap(), &all).unwrap();
+                let _ = fresh.history().unwrap();
+                let _ = fresh.tail(3).unwrap();
+                let _ = fresh.page(annals_session::Scope::History, None, 2).unwrap();
+                let _ = place.store.list(&ListOptions::new()).unwrap();
+                match fresh.say("user", "after") {
+                    Ok(seq) => {
+                        assert!(fresh.transcript().unwrap().messages().any(|message| message.seq() == seq));
+                    }
+                    Err(error) => assert!(matches!(error, annals_session::Error::Full { .. }), "{error}"),
+                }
+                let _ = fresh.truncate(&Truncate::keep_last(2));
+                let _ = fresh.reveal();
+                let _ = fresh.compact(&annals_session::CompactOptions::new());
+                let _ = fresh.fork(&format!("f{a}{b}{}", lines.len()), None);
+                let _ = fresh.delete().unwrap();
+                session.begin(&()).unwrap();
+            }
+        }
+    }
+}
+
+fn lines_of(session: &Session) -> Vec<u8> {
+    fs::read(session.path().unwrap().unwrap()).unwrap()
+}
+
+#[test]
+fn a_line_beyond_all_limits_is_passed_over() {
+    let place = Place::new();
+    let session = session(&place);
+    let mut all = lines(&session);
+    all.insert(3, [vec![b'x'; 70 << 20], b"\n".to_vec()].concat());
+    write(&session, &all);
+    assert_eq!(texts(&session.history().unwrap()).len(), 5);
+    assert_eq!(texts(&session.tail(4).unwrap()).len(), 4);
+    session.truncate(&Truncate::keep_last(4)).unwrap();
+    let history = session.history().unwrap();
+    assert_eq!(texts(&history), ["2", "3", "4", "5"]);
+    assert_eq!(history.report.log.bytes.oversize, (70 << 20) + 1);
 }

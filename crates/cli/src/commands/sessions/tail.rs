@@ -10,9 +10,9 @@ use crate::exit::{Exit, Failure};
 use crate::out::Out;
 use crate::store::Home;
 
-pub(crate) fn run(args: &Tail, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Tail, name: &str, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let store = home.store()?;
-    let session = home.existing(&store, &args.name)?;
+    let session = home.existing(&store, name)?;
     let tail = session.tail(args.lines)?;
     for message in &tail.messages {
         print_message(message, args.view, out)?;
