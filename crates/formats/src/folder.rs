@@ -52,14 +52,19 @@ pub(crate) fn stem(path: &Path, suffix: &str) -> String {
     name.strip_suffix(suffix).unwrap_or(&name).to_owned()
 }
 
-/// A key as a file name as it is, if it can be one everywhere and stays in its folder.
+/// A key as a file name as it is, if it can be one here and stays in its folder.
 pub(crate) fn plain_name(key: &str, suffix: &str) -> Result<String> {
     let refused = |reason| Err(Error::Key { key: key.to_owned(), reason });
     if key.is_empty() || key == "." || key == ".." {
         return refused("it would not be a name");
     }
-    if key.contains(['/', '\\', ':', '\0']) || key.chars().any(char::is_control) {
-        return refused("it has a separator or a control character");
+    let is_special = |c: char| match c {
+        '/' => true,
+        '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => cfg!(windows),
+        _ => c.is_control(),
+    };
+    if key.contains(is_special) {
+        return refused("it has a separator or a control character; a fork can have another key");
     }
     if key.starts_with('.') {
         return refused("it would be hidden");

@@ -187,9 +187,7 @@ fn nothing_is_written_over_anything_else() {
 
 #[test]
 fn keys_that_can_be_no_file_names_are_refused() {
-    for key in
-        ["", ".", "..", "../x", "a/b", "a\\b", "a:b", "nul\0", "\u{1b}[31m", ".hidden", &"x".repeat(250)]
-    {
+    for key in ["", ".", "..", "../x", "a/b", "nul\0", "\u{1b}[31m", ".hidden", &"x".repeat(250)] {
         let mut session = ForeignSession::default();
         session.key = key.to_owned();
         for layout in [Layout::Orca, Layout::Aish] {
