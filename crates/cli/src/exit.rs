@@ -116,6 +116,9 @@ impl From<annals_formats::Error> for Failure {
             annals_formats::Error::Io { path, action, source } => {
                 Self::Session(annals_session::Error::Io { path, action, source })
             }
+            other @ annals_formats::Error::NotASession { .. } => {
+                Self::Told(Exit::Damaged, name(&other.to_string()))
+            }
             other => Self::Told(Exit::Findings, name(&other.to_string())),
         }
     }

@@ -20,6 +20,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A file that has the name of a session holds none.
+    #[error("{} is no session: {reason}", path.display())]
+    NotASession {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// There is something else under the name already.
     #[error("{} is there already, and holds something else", path.display())]
     Exists {

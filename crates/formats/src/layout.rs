@@ -39,7 +39,10 @@ impl Layout {
             let stem = crate::folder::stem(&entry.path, ".jsonl");
             entry.path.with_file_name(format!("{stem}.meta.json")).is_file()
         });
-        if has_side {
+        let is_legacy = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
+        let mut legacy =
+            picoclaw::list(dir).ok()?.into_iter().filter(|entry| is_legacy(&entry.path)).take(LOOK_MAX);
+        if has_side || legacy.any(|entry| picoclaw::read(&entry.path).is_ok()) {
             return Some(Self::Picoclaw);
         }
         if sessions.iter().any(|entry| entry.archived) {

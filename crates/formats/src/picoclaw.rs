@@ -1,7 +1,10 @@
 //! picoclaw: `<key>.jsonl` and beside it `<key>.meta.json`, with `:`, `/` and `\` of the key as `_`.
 //!
 //! The side file has the key, the summary and `skip`: how many lines at the beginning are hidden. It counts raw
-//! lines, corrupt ones and lines of blanks, too, but not empty ones.
+//! lines, corrupt ones and lines of blanks, too, but not empty ones. Files of the time before, `<key>.json`, are read
+//! where they have not been migrated.
+
+mod legacy;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,8 +60,12 @@ struct Kept {
 ///
 /// # Errors
 ///
-/// [`Error::Log`] when the messages can't be read. Damage is no error, in neither file.
+/// [`Error::Log`] when the messages can't be read; [`Error::NotASession`] for a `.json` without any. Damage is no
+/// error, in neither file.
 pub fn read(path: &Path) -> Result<ForeignSession> {
+    if path.to_str().is_some_and(legacy::is_name) {
+        return legacy::read(path);
+    }
     let stem = folder::stem(path, ".jsonl");
     let mut session = ForeignSession { key: stem.clone(), ..Default::default() };
     let side_path = path.with_file_name(format!("{stem}.meta.json"));
@@ -99,8 +106,7 @@ pub fn read(path: &Path) -> Result<ForeignSession> {
             let mut record = record(raw, Some("created_at"), &mut session.remarks);
             if record.is_message && is_thought(&record.raw) {
                 record.is_message = false;
-                let what = "a record of reasoning only, which picoclaw never shows,";
-                session.remarks.push(Remark::NotAMessage { offset: record.offset, what });
+                session.remarks.push(thought_remark(record.offset));
             }
             session.records.push(record);
         }
@@ -146,6 +152,10 @@ fn is_thought(raw: &[u8]) -> bool {
         && !["content", "tool_calls", "media", "attachments", "tool_call_id"].into_iter().any(is_filled)
 }
 
+fn thought_remark(offset: u64) -> Remark {
+    Remark::NotAMessage { offset, what: "a record of reasoning only, which picoclaw never shows," }
+}
+
 /// The sessions in a folder: each with a file of messages, a side file, or both. The path is that of the messages.
 ///
 /// # Errors
@@ -158,6 +168,12 @@ pub fn list(dir: &Path) -> Result<Vec<Entry>> {
         let stem = folder::stem(&path, ".meta.json");
         let path = path.with_file_name(format!("{stem}.jsonl"));
         if !entries.iter().any(|entry| entry.path == path) {
+            entries.push(Entry { path, archived: false });
+        }
+    }
+    for Entry { path, .. } in folder::list(dir, |name| legacy::is_name(name).then_some(false))? {
+        // One that was migrated, but not yet put aside, is there twice.
+        if !entries.iter().any(|entry| entry.path == path.with_extension("jsonl")) {
             entries.push(Entry { path, archived: false });
         }
     }

@@ -174,6 +174,9 @@ impl<'a, 'b> Edit<'a, 'b> {
     }
 
     pub(crate) fn message(&mut self, raw: &RawValue, time: Option<SystemTime>) -> Result<u64> {
+        if self.inner.thoughts_as_notes() && message::is_thought(raw.get().as_bytes()) {
+            return self.body(None, Some(raw), time);
+        }
         self.body(Some(raw), None, time)
     }
 

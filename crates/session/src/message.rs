@@ -185,3 +185,15 @@ pub(crate) fn text(message: &[u8]) -> Cow<'_, str> {
     }
     Cow::Owned(all)
 }
+
+/// Whether a message is an assistant's reasoning and nothing else: no text, calls, media, attachments, id of a call.
+pub(crate) fn is_thought(message: &[u8]) -> bool {
+    let says = |name: &str| match member(message, name) {
+        None | Some(b"null" | b"false") => false,
+        Some(list) if list.starts_with(b"[") => scan::items(list).count() > 0,
+        Some(value) => string(value).is_none_or(|text| !text.trim().is_empty()),
+    };
+    let content = ["content", "tool_calls", "media", "attachments", "tool_call_id"];
+    let role = member(message, "role").and_then(string);
+    role.as_deref() == Some("assistant") && says("reasoning_content") && !content.into_iter().any(says)
+}

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::edit::{self, header_record};
 use crate::error::{Error, Result};
 use crate::list::title;
-use crate::message::Message;
+use crate::message::{Message, is_thought};
 use crate::read;
 use crate::record::{self, Body, FORMAT, Header, Kind, Parent, Record, State, Written};
 use crate::session::Session;
@@ -295,9 +295,11 @@ pub(crate) fn replace_history(
     let time = inner.now();
     let state_at = new.next_offset();
     new.record(&event(seq, n, &time, "replace", &state))?;
-    for message in &raw {
-        (seq, n) = (seq + 1, n + 1);
-        new.record(&Body { seq, n, state_at, time: &time, message: Some(message), note: None })?;
+    for raw in &raw {
+        let is_note = inner.thoughts_as_notes() && is_thought(raw.get().as_bytes());
+        let (message, note) = if is_note { (None, Some(&**raw)) } else { (Some(&**raw), None) };
+        (seq, n) = (seq + 1, n + u64::from(!is_note));
+        new.record(&Body { seq, n, state_at, time: &time, message, note })?;
     }
     Ok(())
 }

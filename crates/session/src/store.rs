@@ -46,6 +46,7 @@ pub struct StoreOptions {
     threads: usize,
     max_line_len: usize,
     program: Option<String>,
+    thoughts_as_notes: bool,
     clock: Clock,
 }
 
@@ -76,6 +77,7 @@ impl StoreOptions {
             threads: 0,
             max_line_len: jsonl_core::MAX_LINE_LEN,
             program: None,
+            thoughts_as_notes: false,
             clock: Arc::new(SystemTime::now),
         }
     }
@@ -122,6 +124,15 @@ impl StoreOptions {
     #[must_use]
     pub fn program(mut self, name: impl Into<String>) -> Self {
         self.program = Some(name.into());
+        self
+    }
+
+    /// Whether an assistant's message that holds reasoning (`reasoning_content`) and nothing else is kept as a
+    /// [`Note`](crate::Note): part of the transcript and not of the history, because providers refuse messages without
+    /// content. By default it is a message like any other.
+    #[must_use]
+    pub fn thoughts_as_notes(mut self, as_notes: bool) -> Self {
+        self.thoughts_as_notes = as_notes;
         self
     }
 
@@ -375,6 +386,10 @@ impl Inner {
 
     pub(crate) fn durability(&self) -> Durability {
         self.options.durability
+    }
+
+    pub(crate) fn thoughts_as_notes(&self) -> bool {
+        self.options.thoughts_as_notes
     }
 
     pub(crate) fn max_line_len(&self) -> usize {

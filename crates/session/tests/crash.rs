@@ -84,7 +84,9 @@ mod unix {
     pub(crate) fn write(args: &[String]) -> ExitCode {
         let [dir, process, mode] = args else { return ExitCode::FAILURE };
         let (process, is_broken) = (process.parse::<u64>().unwrap(), mode == "broken");
-        let store = store(Path::new(dir));
+        // Half of them wait for the device, and their threads share syncs.
+        let durability = if process % 2 == 0 { Durability::Buffer } else { Durability::SyncData };
+        let store = StoreOptions::new().durability(durability).open(dir).unwrap();
         thread::scope(|scope| {
             for thread in 0..THREADS as u64 {
                 let store = &store;

@@ -199,3 +199,58 @@ fn keys_that_can_be_no_file_names_are_refused() {
     let (files, _) = Layout::Picoclaw.write(&session).unwrap();
     assert_eq!(files[0].name, "telegram_1_2.meta.json");
 }
+
+#[test]
+fn picoclaw_files_of_the_time_before_logs_are_read() {
+    let place = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(place.path().join(name), text).unwrap();
+    let pretty = r#"{
+  "key": "telegram:123",
+  "messages": [
+    {"role": "user", "content": "a\\nb"},
+    {
+      "role": "assistant", "content": "",
+      "tool_calls": [{"id": "c1", "function": {"name": "f", "arguments": "{}"}}]
+    },
+    {"role": "tool", "content": "r", "tool_call_id": "c1"}
+  ],
+  "summary": "s",
+  "created": "2026-05-22T10:00:00Z"
+}"#;
+    write("telegram_123.json", pretty);
+    write(
+        "plain.json",
+        r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"","reasoning_content":"r"}]}"#,
+    );
+    write("broken.json", "{\"key\":");
+    write("no-session.json", "{\"theme\":\"dark\"}");
+    write("done.json.migrated", pretty);
+    write("both.json", pretty);
+    write("both.jsonl", "{\"role\":\"user\",\"content\":\"newer\"}\n");
+    write("alone.meta.json", "{\"key\":\"alone\",\"summary\":\"only\"}");
+    let entries = picoclaw::list(place.path()).unwrap();
+    let names: Vec<_> =
+        entries.iter().map(|entry| entry.path.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["alone.jsonl", "both.jsonl", "broken.json", "no-session.json", "plain.json", "telegram_123.json"]
+    );
+    let session = picoclaw::read(&place.path().join("telegram_123.json")).unwrap();
+    assert_eq!((&session.key[..], &session.summary[..]), ("telegram:123", "s"));
+    assert!(session.created.is_some() && session.remarks.is_empty());
+    let messages = parsed(session.history());
+    let whole: Value = serde_json::from_str(pretty).unwrap();
+    assert_eq!(json!(messages), whole["messages"]);
+    assert!(session.records.iter().all(|record| !record.raw.contains(&b'\n')));
+    for record in &session.records {
+        let at = record.offset as usize;
+        assert_eq!(pretty.as_bytes()[at], b'{');
+    }
+    let plain = picoclaw::read(&place.path().join("plain.json")).unwrap();
+    assert_eq!((&plain.key[..], plain.history().count(), plain.records.len()), ("plain", 1, 2));
+    for name in ["broken.json", "no-session.json"] {
+        let read = picoclaw::read(&place.path().join(name));
+        assert!(matches!(read, Err(annals_formats::Error::NotASession { .. })), "{name}");
+    }
+    assert_eq!(Layout::detect(place.path()), Some(Layout::Picoclaw));
+}

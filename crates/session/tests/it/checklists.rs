@@ -454,3 +454,32 @@ fn picoclaw_times_are_kept_and_the_callers_own_are_untouched() {
     assert!(messages[0].time().unwrap() >= start());
     assert_eq!(messages[1].time(), Some(given));
 }
+
+#[test]
+fn picoclaw_reasoning_alone_is_kept_out_of_the_history_if_asked() {
+    let place = Place::new();
+    let store = annals_session::StoreOptions::new()
+        .durability(Durability::Buffer)
+        .thoughts_as_notes(true)
+        .open(place.store.dir())
+        .unwrap();
+    let thought = json!({"role": "assistant", "content": "", "reasoning_content": "hm"});
+    let call =
+        json!({"role": "assistant", "content": "", "reasoning_content": "hm", "tool_calls": [{"id": "c"}]});
+    let session = store.session("s").unwrap();
+    session.say("user", "1").unwrap();
+    session.append(&thought).unwrap();
+    session.append(&call).unwrap();
+    session.append(&json!({"role": "tool", "tool_call_id": "c", "content": "r"})).unwrap();
+    session.append(&thought).unwrap();
+    session.say("assistant", "2").unwrap();
+    assert_eq!(session.history().unwrap().messages.len(), 4);
+    assert_eq!(session.transcript().unwrap().entries.len(), 7, "nothing is lost");
+    session.truncate(&Truncate::keep_last(1)).unwrap();
+    assert_eq!(texts(&session.history().unwrap()), ["2"]);
+    session.set_history([thought.clone(), call, json!({"role": "user", "content": "x"})]).unwrap();
+    assert_eq!(session.history().unwrap().messages.len(), 2);
+    // Others see a message like any other.
+    place.session("t").append(&thought).unwrap();
+    assert_eq!(place.session("t").history().unwrap().messages.len(), 1);
+}
