@@ -62,7 +62,7 @@ impl Session {
         let (from, last) = match since {
             Since::Beginning => (From::Beginning, None),
             Since::Seq(seq) => {
-                let offset = read::seek(&log, |record| record.seq > seq)?;
+                let offset = read::seek_seq(&log, seq.saturating_add(1))?;
                 // What stands behind the last newline is read again when it is finished.
                 let offset = log.end()?.offset().min(offset);
                 (From::Cursor(log.cursor_at(offset)?), Some(seq))

@@ -270,6 +270,42 @@ pub(crate) fn seek(log: &Log, is_behind: impl Fn(&Record) -> bool) -> Result<u64
     Ok(answer)
 }
 
+/// Where the first record with this number or a greater one begins; the log's length if there is none.
+///
+/// Halving is led astray by a line that somebody copied or moved. So what it finds has to be the very record; where that
+/// is missing, all lines before are looked at.
+pub(crate) fn seek_seq(log: &Log, seq: u64) -> Result<u64> {
+    seek_exactly(log, |record| record.seq >= seq, |record| record.seq == seq)
+}
+
+/// [`seek`], and where what was found is not exactly what was meant, one line after the other.
+pub(crate) fn seek_exactly(
+    log: &Log,
+    is_behind: impl Fn(&Record) -> bool,
+    is_meant: impl Fn(&Record) -> bool,
+) -> Result<u64> {
+    let offset = seek(log, &is_behind)?;
+    let found = match record_from(log, offset, log.len())? {
+        Some(found) => is_meant(&found.record),
+        // Behind the last one, unless that says otherwise.
+        None => match log.lines().rev().next().transpose()? {
+            Some(line) => !line.is_cut() && record::parse(&line.bytes).is_some_and(|last| !is_behind(&last)),
+            None => true,
+        },
+    };
+    if found {
+        return Ok(offset);
+    }
+    for line in log.lines() {
+        let line = line?;
+        let record = if line.is_cut() { None } else { record::parse(&line.bytes) };
+        if record.is_some_and(|record| is_behind(&record)) {
+            return Ok(line.offset.min(offset));
+        }
+    }
+    Ok(offset)
+}
+
 /// What reading a session found beside messages.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -421,7 +457,7 @@ fn in_order(records: &mut Vec<Record>, report: &mut ReadReport) {
 
 /// How many messages have a smaller sequence number than `seq`, of `all` that the session ever had.
 pub(crate) fn messages_before(log: &Log, seq: u64, all: u64) -> Result<u64> {
-    let offset = seek(log, |record| record.seq >= seq)?;
+    let offset = seek_seq(log, seq)?;
     Ok(match record_from(log, offset, log.len())? {
         Some(Found { record, .. }) => {
             record.n.saturating_sub(u64::from(matches!(record.kind, Kind::Message(_))))

@@ -161,7 +161,7 @@ impl Plan {
         if state.hidden <= gone {
             return Ok(None);
         }
-        let cut = read::seek(log, |record| record.seq >= state.before)?;
+        let cut = read::seek_seq(log, state.before)?;
         let first = read::record_from(log, cut, log.len())?.map(|found| found.record);
         let (removed, hidden, last_seq) = (state.hidden - gone, state.hidden, end.seq);
         Ok(Some(Self { cut, removed, hidden, state, first, last_seq }))

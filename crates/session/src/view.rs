@@ -221,7 +221,7 @@ pub(crate) fn history(log: &Log) -> Result<History> {
         }
         let start = match state.before {
             0 => 0,
-            before => read::seek(log, |record| record.seq >= before)?,
+            before => read::seek_seq(log, before)?,
         };
         let (records, report) = read::records(log, start, log.len())?;
         return Ok(made_of(records, report, &state));
@@ -344,10 +344,14 @@ pub(crate) fn page(log: &Log, scope: Scope, before: u64, limit: usize, born: &st
     let Some(end) = read::end(log)? else { return Ok(Page::default()) };
     let state = end.state();
     let first = if scope == Scope::History { state.before } else { 0 };
-    let until = if before > end.seq { log.len() } else { read::seek(log, |record| record.seq >= before)? };
+    let until = if before > end.seq { log.len() } else { read::seek_seq(log, before)? };
     let n = if before > end.seq { end.n } else { read::messages_before(log, before, end.n)? };
     let wanted = n.saturating_sub(limit as u64);
-    let start = read::seek(log, |record| record.n > wanted && record.seq >= first)?;
+    let start = read::seek_exactly(
+        log,
+        |record| record.n > wanted && record.seq >= first,
+        |record| record.n == wanted + 1 || record.seq == first,
+    )?;
     if start >= until || limit == 0 {
         return Ok(Page::default());
     }
@@ -378,7 +382,7 @@ pub(crate) fn each(
         Scope::Transcript => 0,
         Scope::History => read::end(log)?.map_or(0, |end| end.state().before),
     };
-    let mut at = if before == 0 { 0 } else { read::seek(log, |record| record.seq >= before)? };
+    let mut at = if before == 0 { 0 } else { read::seek_seq(log, before)? };
     let mut whole = ReadReport::default();
     whole.log.start = at;
     let mut last = None;

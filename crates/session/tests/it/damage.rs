@@ -252,3 +252,33 @@ fn a_line_beyond_all_limits_is_passed_over() {
     assert_eq!(texts(&history), ["2", "3", "4", "5"]);
     assert_eq!(history.report.log.bytes.oversize, (70 << 20) + 1);
 }
+
+#[test]
+fn a_line_that_was_copied_elsewhere_hides_nothing_from_a_big_log() {
+    let place = Place::new();
+    let session = place.session("s");
+    let text = "x".repeat(2000);
+    session.append_all((0..600).map(|n| json!({"role": "user", "content": format!("{n} {text}")}))).unwrap();
+    session.truncate(&Truncate::keep_last(500)).unwrap();
+    let whole = lines(&session);
+    let expected: Vec<_> = session.history().unwrap().messages.iter().map(|message| message.seq()).collect();
+    assert_eq!(expected.len(), 500);
+    for at in [150, 301, 302, 450, 600] {
+        for from in [2, 5, 50, 590] {
+            let mut all = whole.clone();
+            let copied = all[from].clone();
+            all.insert(at, copied);
+            write(&session, &all);
+            let fresh = place.again().session("s").unwrap();
+            let mut found: Vec<_> = fresh.history().unwrap().messages.iter().map(|m| m.seq()).collect();
+            found.sort_unstable();
+            found.dedup();
+            assert_eq!(found, expected, "{from} copied to {at}");
+            fresh.compact(&annals_session::CompactOptions::new().keep_removed(false)).unwrap();
+            let mut found: Vec<_> = fresh.history().unwrap().messages.iter().map(|m| m.seq()).collect();
+            found.sort_unstable();
+            found.dedup();
+            assert_eq!(found, expected, "{from} copied to {at}, compacted");
+        }
+    }
+}
