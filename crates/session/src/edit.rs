@@ -188,9 +188,10 @@ impl<'a, 'b> Edit<'a, 'b> {
     ) -> Result<u64> {
         self.ensure_header(None, None)?;
         let time = time.map_or_else(|| self.inner.now(), crate::time::to_text);
-        let state_at = self.end.state.as_ref().map_or(0, |(offset, _)| *offset);
+        let (state_at, state_seq) =
+            self.end.state.as_ref().map_or((0, 0), |(offset, seq, _)| (*offset, *seq));
         let (seq, n) = (self.end.seq + 1, self.end.n + u64::from(message.is_some()));
-        self.transaction.append(&Body { seq, n, state_at, time: &time, message, note })?;
+        self.transaction.append(&Body { seq, n, state_at, state_seq, time: &time, message, note })?;
         (self.end.seq, self.end.n, self.end.time) = (seq, n, time);
         Ok(seq)
     }
@@ -297,7 +298,7 @@ impl<'a, 'b> Edit<'a, 'b> {
         let time = self.inner.now();
         let (seq, n) = (self.end.seq + 1, self.end.n);
         let appended = self.transaction.append(&event(seq, n, &time, name, &state))?;
-        self.end = End { seq, n, state: Some((appended.offset, Arc::new(state))), time };
+        self.end = End { seq, n, state: Some((appended.offset, seq, Arc::new(state))), time };
         Ok(seq)
     }
 
@@ -327,7 +328,7 @@ impl<'a, 'b> Edit<'a, 'b> {
         let seq = if self.is_new { 0 } else { self.end.seq + 1 };
         let n = self.end.n;
         let offset = self.transaction.append(&header_record(&header, seq, n, &time, &state))?.offset;
-        self.end = End { seq, n, state: Some((offset, Arc::new(state))), time };
+        self.end = End { seq, n, state: Some((offset, seq, Arc::new(state))), time };
         Ok(())
     }
 

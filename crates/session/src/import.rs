@@ -100,7 +100,7 @@ impl Session {
                 let (message, note) = if entry.is_message { (raw, None) } else { (None, raw) };
                 let time = entry.time.map_or_else(|| created.clone(), time::to_text);
                 (seq, n) = (seq + 1, n + u64::from(entry.is_message));
-                new.record(&Body { seq, n, state_at: 0, time: &time, message, note })?;
+                new.record(&Body { seq, n, state_at: 0, state_seq: 0, time: &time, message, note })?;
                 if index < imported.hidden {
                     (state.before, state.hidden) = (seq + 1, n);
                 }

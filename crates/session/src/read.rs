@@ -22,8 +22,8 @@ pub(crate) struct End {
     pub(crate) seq: u64,
     /// Messages that the session ever had.
     pub(crate) n: u64,
-    /// Where the last event or header stands, and its state; `None` where none is left.
-    pub(crate) state: Option<(u64, Arc<State>)>,
+    /// Where the last event or header stands, its number and its state; `None` where none is left.
+    pub(crate) state: Option<(u64, u64, Arc<State>)>,
     /// When the last record was written, as text.
     pub(crate) time: String,
 }
@@ -31,7 +31,7 @@ pub(crate) struct End {
 impl End {
     /// The state, or that of a session that has none.
     pub(crate) fn state(&self) -> Arc<State> {
-        self.state.as_ref().map(|(_, state)| Arc::clone(state)).unwrap_or_default()
+        self.state.as_ref().map(|(_, _, state)| Arc::clone(state)).unwrap_or_default()
     }
 }
 
@@ -52,6 +52,7 @@ pub(crate) fn end(log: &Log) -> Result<Option<End>> {
             let (records, _) = records(log, 0, log.len())?;
             end.seq = records.iter().map(|record| record.seq).max().unwrap_or(0);
             end.n = records.iter().map(|record| record.n).max().unwrap_or(0);
+            end.state = state_before(log, log.len())?;
         }
         end.seq += lost;
         return Ok(Some(end));
@@ -81,9 +82,11 @@ fn is_ordered_before(log: &Log, offset: u64, mut seq: u64) -> Result<bool> {
 /// The end of a log of which this is the last record.
 pub(crate) fn end_with(log: &Log, offset: u64, record: &Record) -> Result<End> {
     let state = match &record.kind {
-        Kind::Event { state, .. } | Kind::Header { state, .. } => Some((offset, Arc::clone(state))),
-        _ => match state_at(log, record.state_at)? {
-            Some(state) => Some((record.state_at, state)),
+        Kind::Event { state, .. } | Kind::Header { state, .. } => {
+            Some((offset, record.seq, Arc::clone(state)))
+        }
+        _ => match state_at(log, record.state_at, record.state_seq)? {
+            Some(state) => Some((record.state_at, record.state_seq, state)),
             None => state_before(log, offset)?,
         },
     };
@@ -107,17 +110,24 @@ fn is_lost(line: &Line) -> bool {
 
 /// The record of a line, or the last one inside of a fused line.
 fn record_in(log: &Log, line: &Line) -> Result<Option<Record>> {
+    Ok(records_in(log, line)?.0.pop())
+}
+
+/// The record of a line, or those inside of a fused line; and whether the line is a record and nothing else.
+pub(crate) fn records_in(log: &Log, line: &Line) -> Result<(Vec<Record>, bool)> {
     if line.is_cut() {
-        return Ok(None);
+        return Ok((Vec::new(), false));
     }
     if let Some(record) = record::parse(&line.bytes) {
-        return Ok(Some(record));
+        return Ok((vec![record], true));
     }
-    let Err(damage) = line.parse::<serde::de::IgnoredAny>() else { return Ok(None) };
-    match damage.salvage.last() {
-        Some(span) => Ok(sealed(&log.read(*span)?)),
-        None => Ok(None),
+    let mut found = Vec::new();
+    if let Err(damage) = line.parse::<serde::de::IgnoredAny>() {
+        for span in &damage.salvage {
+            found.extend(sealed(&log.read(*span)?));
+        }
     }
+    Ok((found, false))
 }
 
 /// A record out of a fused line: believed if its seal is good, for nothing else says where it ends.
@@ -126,8 +136,8 @@ pub(crate) fn sealed(bytes: &[u8]) -> Option<Record> {
     if is_good { record::parse(bytes) } else { None }
 }
 
-/// The state that the line at `offset` holds, if there is one that does.
-fn state_at(log: &Log, offset: u64) -> Result<Option<Arc<State>>> {
+/// The state that the line at `offset` holds, if it is the event that was meant.
+fn state_at(log: &Log, offset: u64, seq: u64) -> Result<Option<Arc<State>>> {
     let starts_there =
         offset == 0 || (offset < log.len() && log.read(Span { offset: offset - 1, len: 1 })? == b"\n");
     if !starts_there {
@@ -136,29 +146,32 @@ fn state_at(log: &Log, offset: u64) -> Result<Option<Arc<State>>> {
     let mut window = Window { step: EVENT_LEN, ..Window::new(log) };
     Ok(match window.record_from(offset, offset + 1)? {
         Some(Found {
-            record: Record { kind: Kind::Event { state, .. } | Kind::Header { state, .. }, .. },
+            record: Record { seq: found, kind: Kind::Event { state, .. } | Kind::Header { state, .. }, .. },
             ..
-        }) => Some(state),
+        }) if found == seq => Some(state),
         _ => None,
     })
 }
 
-/// The last state before `offset`, looked for in all that is there: offsets in records are wrong where something
-/// was taken out of the file.
-fn state_before(log: &Log, offset: u64) -> Result<Option<(u64, Arc<State>)>> {
-    for line in log.lines().rev() {
+/// The state with the greatest number before `offset`, looked for in all that is there: offsets in records are wrong where
+/// something was taken out of the file.
+fn state_before(log: &Log, offset: u64) -> Result<Option<(u64, u64, Arc<State>)>> {
+    let mut best: Option<(u64, u64, Arc<State>)> = None;
+    for line in log.lines() {
         let line = line?;
         let is_other = line.offset > offset || line.is_cut() || record::cut(&line.bytes).is_some();
         if is_other {
             continue;
         }
-        if let Some(Record { kind: Kind::Event { state, .. } | Kind::Header { state, .. }, .. }) =
-            record::parse(&line.bytes)
-        {
-            return Ok(Some((line.offset, state)));
+        for record in records_in(log, &line)?.0 {
+            if let Kind::Event { state, .. } | Kind::Header { state, .. } = record.kind
+                && best.as_ref().is_none_or(|(seq, ..)| record.seq >= *seq)
+            {
+                best = Some((record.seq, line.offset, state));
+            }
         }
     }
-    Ok(None)
+    Ok(best.map(|(seq, offset, state)| (offset, seq, state)))
 }
 
 /// The header, if the first line is one.
@@ -288,7 +301,7 @@ pub(crate) fn seek_exactly(
     let found = match record_from(log, offset, log.len())? {
         Some(found) => is_meant(&found.record),
         // Behind the last one, unless that says otherwise.
-        None => match log.lines().rev().next().transpose()? {
+        None => match log.lines().next_back().transpose()? {
             Some(line) => !line.is_cut() && record::parse(&line.bytes).is_some_and(|last| !is_behind(&last)),
             None => true,
         },

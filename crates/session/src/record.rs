@@ -9,13 +9,13 @@
 //! Then come messages, notes (what is kept beside messages and is none), and events, which change the state:
 //!
 //! ```text
-//! {"seq":1,"n":1,"state_at":0,"time":"…Z","message":{"role":"user","content":"hi"},"crc32":"…"}
-//! {"seq":2,"n":1,"state_at":0,"time":"…Z","note":{…},"crc32":"…"}
+//! {"seq":1,"n":1,"state_at":0,"state_seq":0,"time":"…Z","message":{"role":"user","content":"hi"},"crc32":"…"}
+//! {"seq":2,"n":1,"state_at":0,"state_seq":0,"time":"…Z","note":{…},"crc32":"…"}
 //! {"seq":3,"n":1,"time":"…Z","event":"summary","state":{"before":0,"hidden":0,"summary":"…","metadata":{…}},"crc32":"…"}
 //! ```
 //!
 //! `seq` counts records, `n` counts messages up to and with this record. An event holds the whole state as it is
-//! from there on, and every other record the offset of the last event (or header) before it, so that the last
+//! from there on, and every other record the offset and the number of the last event (or header) before it, so that the last
 //! record of a file of any size leads to everything that is needed to show its end.
 //!
 //! A sealed line that begins as our writers write it is taken apart by position; any other goes through the
@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use jsonl_core::checksum::{self, Seal};
+use jsonl_core::verdict::{self, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -108,6 +109,7 @@ pub(crate) struct Body<'a> {
     pub(crate) seq: u64,
     pub(crate) n: u64,
     pub(crate) state_at: u64,
+    pub(crate) state_seq: u64,
     pub(crate) time: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<&'a RawValue>,
@@ -122,6 +124,8 @@ pub(crate) struct Parsed {
     n: u64,
     #[serde(default)]
     state_at: u64,
+    #[serde(default)]
+    state_seq: u64,
     #[serde(default)]
     time: String,
     message: Option<Box<RawValue>>,
@@ -142,8 +146,9 @@ pub(crate) struct Parsed {
 pub(crate) struct Record {
     pub(crate) seq: u64,
     pub(crate) n: u64,
-    /// Where the state before it stands; of no meaning for one that has its own.
+    /// Where the state before it stands, and its number; of no meaning for one that has its own.
     pub(crate) state_at: u64,
+    pub(crate) state_seq: u64,
     pub(crate) kind: Kind,
 }
 
@@ -198,7 +203,7 @@ impl Text {
 impl Parsed {
     /// `None` for JSON that is no record of ours.
     pub(crate) fn into_record(self) -> Option<Record> {
-        let Self { seq, n, state_at, time, .. } = self;
+        let Self { seq, n, state_at, state_seq, time, .. } = self;
         let hidden = self.state.as_ref().map_or(0, |state| state.hidden.max(state.before));
         if seq.max(n).max(hidden).max(self.removed) > NUMBER_MAX {
             return None;
@@ -220,7 +225,7 @@ impl Parsed {
             }
             _ => return None,
         };
-        Some(Record { seq, n, state_at, kind })
+        Some(Record { seq, n, state_at, state_seq, kind })
     }
 }
 
@@ -230,6 +235,7 @@ pub(crate) struct Cut {
     pub(crate) seq: u64,
     pub(crate) n: u64,
     pub(crate) state_at: u64,
+    state_seq: u64,
     pub(crate) is_message: bool,
     time_at: usize,
     pub(crate) body: Range<usize>,
@@ -241,7 +247,8 @@ impl Cut {
         let body = self.body.start + at..self.body.end + at;
         let text = Text { bytes: Arc::clone(bytes), time_at: self.time_at + at, body };
         let kind = if self.is_message { Kind::Message(text) } else { Kind::Note(text) };
-        Record { seq: self.seq, n: self.n, state_at: self.state_at, kind }
+        let (state_at, state_seq) = (self.state_at, self.state_seq);
+        Record { seq: self.seq, n: self.n, state_at, state_seq, kind }
     }
 }
 
@@ -251,6 +258,7 @@ pub(crate) fn cut(line: &[u8]) -> Option<Cut> {
     let (seq, at) = number(at)?;
     let (n, at) = number(at.strip_prefix(b",\"n\":")?)?;
     let (state_at, at) = number(at.strip_prefix(b",\"state_at\":")?)?;
+    let (state_seq, at) = number(at.strip_prefix(b",\"state_seq\":")?)?;
     let at = at.strip_prefix(b",\"time\":\"")?;
     let time_at = line.len() - at.len();
     let at = at.get(TIME_LEN..)?.strip_prefix(b"\",\"")?;
@@ -265,6 +273,7 @@ pub(crate) fn cut(line: &[u8]) -> Option<Cut> {
         seq,
         n,
         state_at,
+        state_seq,
         is_message,
         time_at,
         body: start..end,
@@ -280,7 +289,11 @@ pub(crate) fn parse(line: &[u8]) -> Option<Record> {
                 return Some(cut.into_record(&Arc::new(line.to_vec()), 0));
             }
         }
-        Seal::Absent => {}
+        // Nobody vouches for it, so it is judged as every reader does: the parser passes over what it doesn't need.
+        Seal::Absent => match verdict::judge(line, false) {
+            Verdict::Record { .. } => {}
+            _ => return None,
+        },
     }
     jsonl_core::parse_json::<Parsed>(line).ok()?.into_record()
 }
@@ -310,11 +323,14 @@ mod tests {
         let time = "2026-11-21T08:15:00.250Z";
         for body in [r#"{"role":"user"}"#, r#"{"role":"u","crc32":"00000000"}"#, "{}", r#"[1, 2]"#] {
             for kind in ["message", "note"] {
-                let line =
-                    sealed(&format!(r#"{{"seq":7,"n":3,"state_at":120,"time":"{time}","{kind}":{body}}}"#));
+                let line = sealed(&format!(
+                    r#"{{"seq":7,"n":3,"state_at":120,"state_seq":2,"time":"{time}","{kind}":{body}}}"#
+                ));
                 let fast = cut(&line).unwrap().into_record(&Arc::new(line.clone()), 0);
                 let slow = serde_json::from_slice::<Parsed>(&line).unwrap().into_record().unwrap();
-                assert_eq!((fast.seq, fast.n, fast.state_at), (slow.seq, slow.n, slow.state_at));
+                assert_eq!((fast.seq, fast.n), (slow.seq, slow.n));
+                assert_eq!((fast.state_at, fast.state_seq), (slow.state_at, slow.state_seq));
+                assert_eq!(fast.state_seq, 2);
                 let (Kind::Message(fast) | Kind::Note(fast)) = fast.kind else { panic!() };
                 let (Kind::Message(slow) | Kind::Note(slow)) = slow.kind else { panic!() };
                 assert_eq!(fast.body(), body.as_bytes());
@@ -328,7 +344,7 @@ mod tests {
     #[test]
     fn a_flipped_bit_is_never_taken_apart() {
         let line = sealed(
-            r#"{"seq":7,"n":3,"state_at":120,"time":"2026-11-21T08:15:00.250Z","message":{"role":"user"}}"#,
+            r#"{"seq":7,"n":3,"state_at":120,"state_seq":2,"time":"2026-11-21T08:15:00.250Z","message":{"role":"user"}}"#,
         );
         for bit in 0..line.len() * 8 {
             let mut damaged = line.clone();

@@ -94,14 +94,7 @@ impl Session {
                 return Ok(nothing);
             };
             let mut part = Part::new(&self.inner, &self.name);
-            if options.keep {
-                part.copy(log, plan.cut)?;
-            } else {
-                for line in log.part(Span { offset: 0, len: plan.cut })?.lines() {
-                    part.take_if_damaged(log, &line?)?;
-                }
-            }
-            compact(log, new, &plan, &mut part, &self.key)?;
+            compact(log, new, &plan, &mut part, options.keep, &self.key)?;
             let kept_in = part.finish()?;
             let (len_before, len_after) = (log.len(), new.next_offset());
             Ok(Compacted { removed: plan.removed, len_before, len_after, kept_in })
@@ -168,7 +161,15 @@ impl Plan {
     }
 }
 
-fn compact(log: &Log, new: &mut Rewrite<'_>, plan: &Plan, part: &mut Part<'_>, key: &str) -> Result<()> {
+/// Looks at every line, wherever it stands: somebody may have moved it.
+fn compact(
+    log: &Log,
+    new: &mut Rewrite<'_>,
+    plan: &Plan,
+    part: &mut Part<'_>,
+    keep: bool,
+    key: &str,
+) -> Result<()> {
     let old = read::header(log)?;
     let created = old.as_ref().map(|header| header.created.clone());
     let header = Header {
@@ -182,12 +183,22 @@ fn compact(log: &Log, new: &mut Rewrite<'_>, plan: &Plan, part: &mut Part<'_>, k
     let seq = plan.first.as_ref().map_or(plan.last_seq, |first| first.seq.saturating_sub(1));
     let time = header.created.clone();
     new.record(&header_record(&header, seq, plan.hidden, &time, &plan.state))?;
-    let mut state_at = 0;
-    for line in log.part(Span { offset: plan.cut, len: log.len() - plan.cut })?.lines() {
+    let mut state_at = (0, seq);
+    for line in log.lines() {
         let line = line?;
-        match readable(&line) {
-            Some(record) => copy(&record, new, &mut state_at)?,
-            None => part.take_if_damaged(log, &line)?,
+        let (records, is_whole) = read::records_in(log, &line)?;
+        let mut is_hidden = false;
+        for record in &records {
+            if record.seq >= plan.state.before {
+                copy(record, new, &mut state_at)?;
+            } else {
+                is_hidden = true;
+            }
+        }
+        let is_blank = !line.is_cut() && line.bytes.trim_ascii().is_empty();
+        let is_damaged = !is_whole && !is_blank;
+        if is_damaged || (is_hidden && keep) {
+            part.take(log, &line)?;
         }
     }
     Ok(())
@@ -197,26 +208,34 @@ fn readable(line: &Line) -> Option<Record> {
     if line.is_cut() { None } else { record::parse(&line.bytes) }
 }
 
-/// Writes a record to a new log. `state_at` is where the last event stands there.
-fn copy(record: &Record, new: &mut Rewrite<'_>, state_at: &mut u64) -> Result<()> {
+/// Writes a record to a new log. `state_at` is where the last event stands there, and its number.
+fn copy(record: &Record, new: &mut Rewrite<'_>, state_at: &mut (u64, u64)) -> Result<()> {
     let (seq, n) = (record.seq, record.n);
     let offset = new.next_offset();
     let (text, is_message) = match &record.kind {
         Kind::Message(text) => (text, true),
         Kind::Note(text) => (text, false),
         Kind::Event { time, name, state } => {
-            *state_at = offset;
+            *state_at = (offset, seq);
             return Ok(new.record(&event(seq, n, time, name, state))?);
         }
         Kind::Header { time, state, .. } => {
-            *state_at = offset;
+            *state_at = (offset, seq);
             return Ok(new.record(&event(seq, n, time, "begin", state))?);
         }
     };
     let raw: &RawValue = serde_json::from_slice(text.body())
         .map_err(|error| Error::NotAMessage { reason: error.to_string() })?;
     let (message, note) = if is_message { (Some(raw), None) } else { (None, Some(raw)) };
-    Ok(new.record(&Body { seq, n, state_at: *state_at, time: text.time_text(), message, note })?)
+    Ok(new.record(&Body {
+        seq,
+        n,
+        state_at: state_at.0,
+        state_seq: state_at.1,
+        time: text.time_text(),
+        message,
+        note,
+    })?)
 }
 
 pub(crate) fn event<'a>(seq: u64, n: u64, time: &'a str, name: &'a str, state: &'a State) -> Written<'a> {
@@ -261,18 +280,16 @@ pub(crate) fn fork(inner: &Inner, log: &Log, new: &mut Rewrite<'_>, key: &str, p
         title: old.as_ref().and_then(|header| header.title.clone()),
     };
     new.record(&header_record(&header, seq, n, &time, &state))?;
-    let mut state_at = 0;
+    let mut state_at = (0, seq);
     if let Some(record) =
         first.filter(|record| !matches!(record.kind, Kind::Header { .. }) && record.seq <= last)
     {
         copy(&record, new, &mut state_at)?;
     }
     for line in lines {
-        match readable(&line?) {
-            Some(record) if record.seq > last => break,
-            Some(record) => copy(&record, new, &mut state_at)?,
-            // The damage stays where it is.
-            None => {}
+        // The damage stays where it is.
+        for record in read::records_in(log, &line?)?.0.iter().filter(|record| record.seq <= last) {
+            copy(record, new, &mut state_at)?;
         }
     }
     Ok(())
@@ -293,13 +310,13 @@ pub(crate) fn replace_history(
     seq += 1;
     let state = State { before: seq + 1, hidden: n, ..State::clone(&state) };
     let time = inner.now();
-    let state_at = new.next_offset();
+    let (state_at, state_seq) = (new.next_offset(), seq);
     new.record(&event(seq, n, &time, "replace", &state))?;
     for raw in &raw {
         let is_note = inner.thoughts_as_notes() && is_thought(raw.get().as_bytes());
         let (message, note) = if is_note { (None, Some(&**raw)) } else { (Some(&**raw), None) };
         (seq, n) = (seq + 1, n + u64::from(!is_note));
-        new.record(&Body { seq, n, state_at, time: &time, message, note })?;
+        new.record(&Body { seq, n, state_at, state_seq, time: &time, message, note })?;
     }
     Ok(())
 }
@@ -336,24 +353,8 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Keeps the beginning of a log as it is.
-    fn copy(&mut self, log: &Log, end: u64) -> Result<()> {
-        let (path, out) = self.out()?;
-        let mut offset = 0;
-        while offset < end {
-            let len = COPY_LEN.min(end - offset);
-            out.write_all(&log.read(Span { offset, len })?).map_err(Error::io("write", path))?;
-            offset += len;
-        }
-        Ok(())
-    }
-
-    /// Keeps a line that is no record and not blank.
-    fn take_if_damaged(&mut self, log: &Log, line: &Line) -> Result<()> {
-        let is_blank = !line.is_cut() && line.bytes.trim_ascii().is_empty();
-        if is_blank || readable(line).is_some() {
-            return Ok(());
-        }
+    /// Keeps a line as it is.
+    fn take(&mut self, log: &Log, line: &Line) -> Result<()> {
         let (path, out) = self.out()?;
         let (mut offset, end) = (line.offset, line.end());
         while offset < end {

@@ -231,13 +231,13 @@ pub(crate) fn history(log: &Log) -> Result<History> {
     Ok(made_of(records, report, &state))
 }
 
-/// The state that the last of these records leaves.
+/// The state that these records leave: that of the event with the greatest number, wherever it stands.
 pub(crate) fn state_of(records: &[Record]) -> Arc<State> {
-    let last = records.iter().rev().find_map(|record| match &record.kind {
-        Kind::Event { state, .. } | Kind::Header { state, .. } => Some(Arc::clone(state)),
+    let states = records.iter().filter_map(|record| match &record.kind {
+        Kind::Event { state, .. } | Kind::Header { state, .. } => Some((record.seq, state)),
         _ => None,
     });
-    last.unwrap_or_default()
+    states.max_by_key(|(seq, _)| *seq).map(|(_, state)| Arc::clone(state)).unwrap_or_default()
 }
 
 fn made_of(records: Vec<Record>, report: ReadReport, state: &State) -> History {
@@ -287,15 +287,19 @@ fn clean_tail(log: &Log, count: usize) -> Result<Option<History>> {
             },
             _ => return Ok(None),
         };
-        if next.is_some_and(|next: u64| record.seq.checked_add(1) != Some(next)) {
+        if next.is_some_and(|next: u64| record.seq + 1 != next) {
             return Ok(None);
         }
-        next = Some(record.seq);
+        let is_last = next.replace(record.seq).is_none();
         let state = match &state {
             Some(state) => state,
             None => state.insert(read::end_with(log, offset, &record)?.state()),
         };
         if record.seq < state.before {
+            // What hides it came after it, so it is not the last unless somebody moved it.
+            if is_last {
+                return Ok(None);
+            }
             break;
         }
         report.log.start = offset;
@@ -310,26 +314,27 @@ fn clean_tail(log: &Log, count: usize) -> Result<Option<History>> {
     Ok(Some(History { messages, summary: state.summary.clone(), metadata: state.metadata.clone(), report }))
 }
 
+/// So many hidden records in a row are where the visible ones begin, and not lines that somebody moved there.
+const MOVED_MAX: usize = 16;
+
 fn any_tail(log: &Log, count: usize) -> Result<History> {
     let Some(end) = read::end(log)? else { return history(log) };
     let state = end.state();
     let mut start = log.len();
-    let mut found = 0;
+    let (mut found, mut hidden) = (0, 0);
     for line in log.lines().rev() {
-        if found == count {
+        if found == count || hidden == MOVED_MAX {
             break;
         }
         let line = line?;
-        start = line.offset;
-        if !line.is_cut()
-            && let Some(record) = record::parse(&line.bytes)
-        {
-            if record.seq < state.before {
-                start = line.end();
-                break;
-            }
-            found += usize::from(crate::edit::is_message(&record.kind));
+        let record = if line.is_cut() { None } else { record::parse(&line.bytes) };
+        if record.as_ref().is_some_and(|record| record.seq < state.before) {
+            hidden += 1;
+            continue;
         }
+        hidden = 0;
+        start = line.offset;
+        found += usize::from(record.is_some_and(|record| crate::edit::is_message(&record.kind)));
     }
     let (records, report) = read::records(log, start.min(log.len()), log.len())?;
     let mut tail = made_of(records, report, &state);
