@@ -89,6 +89,9 @@ fn check(session: &Session) {
     });
     assert_eq!(report.expect("each").log.bytes, transcript.report.log.bytes);
     assert_eq!(one_by_one.len(), transcript.messages().count());
-    let tail = session.tail(usize::MAX).expect("tail");
-    assert_eq!(bodies(&tail.messages), bodies(&history.messages));
+    // A tail doesn't see what somebody moved far away from it.
+    if transcript.report.disordered == 0 {
+        let tail = session.tail(usize::MAX).expect("tail");
+        assert_eq!(bodies(&tail.messages), bodies(&history.messages));
+    }
 }
