@@ -209,16 +209,16 @@ impl From<Cursor> for String {
 
 /// The visible messages. Costs what is visible, not what the log holds.
 pub(crate) fn history(log: &Log) -> Result<History> {
+    // A few are found faster from the end.
+    if log.len() > WHOLE_LEN
+        && let Some(tail) = clean_tail(log, usize::MAX, FEW)?
+    {
+        return Ok(tail);
+    }
     if log.len() > WHOLE_LEN
         && let Some(end) = read::end(log)?
     {
         let state = end.state();
-        // A few are found faster from the end.
-        if end.n - state.hidden.min(end.n) <= FEW
-            && let Some(tail) = clean_tail(log, usize::MAX)?
-        {
-            return Ok(tail);
-        }
         let start = match state.before {
             0 => 0,
             before => read::seek_seq(log, before)?,
@@ -259,15 +259,15 @@ fn into_message(record: Record) -> Option<Message> {
 
 /// The last `count` visible messages, without reading what is before them.
 pub(crate) fn tail(log: &Log, count: usize) -> Result<History> {
-    match clean_tail(log, count)? {
+    match clean_tail(log, count, u64::MAX)? {
         Some(tail) => Ok(tail),
         None => any_tail(log, count),
     }
 }
 
 /// The last visible messages in one go backwards; `None` where any line on the way is not one of ours, whole,
-/// sealed and finished, or not in order: such a log is read with more care.
-fn clean_tail(log: &Log, count: usize) -> Result<Option<History>> {
+/// sealed and finished, or not in order: such a log is read with more care. Also `None` where more than `most` are visible.
+fn clean_tail(log: &Log, count: usize, most: u64) -> Result<Option<History>> {
     let mut state: Option<Arc<State>> = None;
     let mut messages = Vec::new();
     let mut report = ReadReport::default();
@@ -293,7 +293,13 @@ fn clean_tail(log: &Log, count: usize) -> Result<Option<History>> {
         let is_last = next.replace(record.seq).is_none();
         let state = match &state {
             Some(state) => state,
-            None => state.insert(read::end_with(log, offset, &record)?.state()),
+            None => {
+                let end = read::end_with(log, offset, &record)?;
+                if end.n.saturating_sub(end.state().hidden) > most {
+                    return Ok(None);
+                }
+                state.insert(end.state())
+            }
         };
         if record.seq < state.before {
             // What hides it came after it, so it is not the last unless somebody moved it.

@@ -88,7 +88,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn run(steps: Vec<Step>) {
     let place = Place::new();
     let mut first = place.session("s");
-    let second = place.again().session("s").unwrap();
+    let mut second = place.again().session("s").unwrap();
     let mut model = Model::default();
     let mut named = 0;
     let mut forks = 0;
@@ -189,7 +189,12 @@ fn run(steps: Vec<Step>) {
                 let next = fork.say("user", "onwards").unwrap();
                 assert_eq!(next, seq + 1);
             }
-            Step::Tear { part } if exists => tear(&first, &mut model, *part),
+            Step::Tear { part } if exists => {
+                tear(&first, &mut model, *part);
+                // Whoever wrote what was torn is dead: bytes that a living writer left don't go away.
+                first = reopened(&place).session("s").unwrap();
+                second = reopened(&place).session("s").unwrap();
+            }
             _ => {}
         }
         check(&first, &model);
