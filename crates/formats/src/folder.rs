@@ -151,7 +151,7 @@ pub fn write_files(dir: &Path, files: &[OutFile]) -> Result<bool> {
             }
         }
     }
-    make_folder(dir)?;
+    jsonl_core::create_folder(dir)?;
     for (path, file) in &missing {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -169,12 +169,4 @@ pub fn write_files(dir: &Path, files: &[OutFile]) -> Result<bool> {
         }
     }
     Ok(!missing.is_empty())
-}
-
-fn make_folder(dir: &Path) -> Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(Error::io("create", dir))
 }

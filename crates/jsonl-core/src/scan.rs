@@ -96,7 +96,8 @@ pub fn value_end(text: &[u8], start: usize, max_nesting: usize) -> Result<usize,
 pub fn members(text: &[u8]) -> Members<'_> {
     let at = skip_space(text, 0);
     let at = if text.get(at) == Some(&b'{') { skip_space(text, at + 1) } else { text.len() };
-    Members { text, at }
+    let is_whole = text.get(at) == Some(&b'}') && only_space_from(text, at + 1).is_ok();
+    Members { text, at, is_whole }
 }
 
 /// Iterator over the members of an object; see [`members`].
@@ -104,6 +105,16 @@ pub fn members(text: &[u8]) -> Members<'_> {
 pub struct Members<'a> {
     text: &'a [u8],
     at: usize,
+    is_whole: bool,
+}
+
+impl Members<'_> {
+    /// Whether the text has turned out to be one object and nothing else, as [`check`] finds: known when the
+    /// iterator is at its end.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
 }
 
 /// One member of an object, as it is written.
@@ -131,10 +142,13 @@ impl<'a> Iterator for Members<'a> {
             return None;
         }
         let value = skip_space(text, colon + 1);
-        let value_end = value_end(text, value, NESTING_MAX).ok()?;
+        // The object itself is one level.
+        let value_end = value_end(text, value, NESTING_MAX - 1).ok()?;
         let comma = skip_space(text, value_end);
-        if text.get(comma) == Some(&b',') {
-            self.at = skip_space(text, comma + 1);
+        match text.get(comma) {
+            Some(b',') => self.at = skip_space(text, comma + 1),
+            Some(b'}') => self.is_whole = only_space_from(text, comma + 1).is_ok(),
+            _ => {}
         }
         Some(Member { key: &text[quote + 1..key_end - 1], value: &text[value..value_end] })
     }

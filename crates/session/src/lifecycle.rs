@@ -9,7 +9,7 @@ use jsonl_core::Durability;
 use crate::error::{Error, Result};
 use crate::rewrite::remove_if_empty;
 use crate::session::Session;
-use crate::store::{Inner, make_folder, sync_folder};
+use crate::store::{Inner, sync_folder};
 
 /// What was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,8 +41,8 @@ impl Session {
                 let key = self.key.to_string();
                 return Err(if is_archived { Error::Archived { key } } else { Error::NotFound { key } });
             }
-            make_folder(&self.inner.dir.join("archive"))?;
-            make_folder(&dir)?;
+            jsonl_core::create_folder(&self.inner.dir.join("archive"))?;
+            jsonl_core::create_folder(&dir)?;
             let number = self.archives()?.last().map_or(1, |last| last + 1);
             let to = dir.join(format!("{number}.jsonl"));
             self.alone(|| {

@@ -15,7 +15,7 @@ use crate::message::{Message, is_thought};
 use crate::read;
 use crate::record::{self, Body, FORMAT, Header, Kind, Parent, Record, State, Written};
 use crate::session::Session;
-use crate::store::{Inner, Place, make_folder, numbered, sync_folder};
+use crate::store::{Inner, Place, numbered, sync_folder};
 use crate::view;
 
 /// How to compact.
@@ -339,8 +339,8 @@ impl<'a> Part<'a> {
     fn out(&mut self) -> Result<(&Path, &mut BufWriter<File>)> {
         if self.file.is_none() {
             let dir = self.inner.removed_dir(self.name);
-            make_folder(&self.inner.dir.join("removed"))?;
-            make_folder(&dir)?;
+            jsonl_core::create_folder(&self.inner.dir.join("removed"))?;
+            jsonl_core::create_folder(&dir)?;
             let number = numbered(&dir)?.last().map_or(1, |last| last + 1);
             let path = dir.join(format!("{number}.jsonl"));
             Inner::make_file(&path)?;

@@ -19,7 +19,7 @@ use crate::message::{self, Message};
 use crate::read::{self, ReadReport};
 use crate::record::Parent;
 use crate::rewrite::remove_if_empty;
-use crate::store::{Inner, Place, make_folder, name_of, sync_folder};
+use crate::store::{Inner, Place, name_of, sync_folder};
 use crate::view::{self, Cursor, Entry, History, Page, Scope, Transcript};
 
 /// A file that is taken away between two looks is looked for so often.
@@ -632,7 +632,7 @@ impl Session {
             if !anew && !self.archives()?.is_empty() {
                 return Err(Error::Archived { key: self.key.to_string() });
             }
-            make_folder(&self.inner.dir)?;
+            jsonl_core::create_folder(&self.inner.dir)?;
             Inner::make_file(&path)
         })
     }
@@ -648,7 +648,7 @@ impl Session {
                 return Err(Error::Exists { key: self.key.to_string() });
             }
             let folder = self.inner.dir.join(NEW_FOLDER);
-            make_folder(&folder)?;
+            jsonl_core::create_folder(&folder)?;
             // Whoever left something here was killed: the lock of names is ours.
             let entries = fs::read_dir(&folder).map_err(Error::io("list", &folder))?;
             for entry in entries.flatten() {

@@ -10,14 +10,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Debug, Formatter};
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use jsonl_core::{Durability, Locking, Log, ReadOptions, Transaction, WriteOptions, Writer};
+use jsonl_core::{Durability, Locking, Log, ReadOptions, Transaction, WriteOptions, Writer, create_folder};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -459,7 +459,7 @@ impl Inner {
         let names = match self.names.get() {
             Some(names) => names,
             None => {
-                make_folder(&self.dir)?;
+                create_folder(&self.dir)?;
                 let path = self.dir.join(STORE_LOG);
                 refuse_link(&path)?;
                 let names = self.write_options().create(true).open(path)?;
@@ -562,35 +562,6 @@ pub(crate) fn numbered(dir: &Path) -> Result<Vec<u64>> {
     }
     numbers.sort_unstable();
     Ok(numbers)
-}
-
-/// Makes a folder, and those above it, for their owner only.
-pub(crate) fn make_folder(dir: &Path) -> Result<()> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    let missing: Vec<&Path> = dir.ancestors().take_while(|folder| !folder.exists()).collect();
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(Error::io("create", dir))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // By our hand, because a umask may have taken even the owner's bits.
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
-            .map_err(Error::io("set the mode of", dir))?;
-    }
-    for folder in missing {
-        // Its name is in the folder above, which may be somebody else's: then they answer for it.
-        let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match sync_folder(above) {
-            Err(error) if error.io_kind() == Some(io::ErrorKind::PermissionDenied) => {}
-            synced => synced?,
-        }
-    }
-    Ok(())
 }
 
 /// Makes the names in a folder durable.

@@ -65,6 +65,14 @@ fn nesting_has_a_limit_and_flat_texts_none() {
 }
 
 #[test]
+fn members_are_as_deep_as_the_walk_allows() {
+    for depth in [NESTING_MAX - 2, NESTING_MAX - 1, NESTING_MAX] {
+        let text = format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(is_whole_object(text.as_bytes()), is_object(text.as_bytes()), "{depth}");
+    }
+}
+
+#[test]
 fn members_are_those_of_the_object() {
     let text = br#" {"a":1, "b" : {"a":2,"x":[1]}, "c\n":"v\"w" ,"a":null} "#;
     let found: Vec<_> = members(text)
@@ -146,6 +154,17 @@ fn nearly_json() -> impl Strategy<Value = String> {
 }
 
 /// What the walk says, together with the question that it leaves to its caller.
+/// What going through the members says, and what the walk does.
+fn is_whole_object(text: &[u8]) -> bool {
+    let mut members = members(text);
+    members.by_ref().for_each(drop);
+    members.is_whole()
+}
+
+fn is_object(text: &[u8]) -> bool {
+    check(text, NESTING_MAX).is_ok() && text.trim_ascii().first() == Some(&b'{')
+}
+
 fn accepts(text: &[u8]) -> bool {
     check(text, 128).is_ok() && std::str::from_utf8(text).is_ok()
 }
@@ -156,6 +175,7 @@ proptest! {
     #[test]
     fn agrees_with_serde_json(text in nearly_json()) {
         prop_assert_eq!(accepts(text.as_bytes()), serde_accepts(text.as_bytes()), "{}", text);
+        prop_assert_eq!(is_whole_object(text.as_bytes()), is_object(text.as_bytes()), "{}", text);
     }
 
     #[test]
@@ -165,6 +185,7 @@ proptest! {
             *place = byte;
         }
         prop_assert_eq!(accepts(&bytes), serde_accepts(&bytes), "{}", bytes.escape_ascii());
+        prop_assert_eq!(is_whole_object(&bytes), is_object(&bytes), "{}", bytes.escape_ascii());
     }
 
     /// One vector compare, two words and sixteen bytes find the same.
