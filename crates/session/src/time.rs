@@ -7,10 +7,10 @@ use jiff::Timestamp;
 /// Bytes of a time: `2026-11-21T08:15:00.250Z`.
 pub(crate) const TIME_LEN: usize = 24;
 
-/// `2026-11-21T08:15:00.250Z`. Times before the year 0 and behind 9999 become the nearest that fits.
+/// `2026-11-21T08:15:00.250Z`. Times before the year 0 and behind 9999-12-30T22:00:00Z become the nearest that fits.
 pub(crate) fn to_text(time: SystemTime) -> String {
-    // The first and the last millisecond of those years.
-    let (min, max) = (-62_167_219_200_000, 253_402_300_799_999);
+    // The first millisecond of that year, and the last that every time zone can tell: jiff knows none behind it.
+    let (min, max) = (-62_167_219_200_000, Timestamp::MAX.as_millisecond());
     let millis = match Timestamp::try_from(time) {
         Ok(timestamp) => timestamp.as_millisecond().clamp(min, max),
         Err(_) if time < SystemTime::UNIX_EPOCH => min,
@@ -42,6 +42,7 @@ mod tests {
         let year = Duration::from_secs(86_400 * 366);
         for time in [UNIX_EPOCH, UNIX_EPOCH - year * 3000, UNIX_EPOCH + year * 9000, UNIX_EPOCH + year] {
             assert_eq!(to_text(time).len(), TIME_LEN, "{}", to_text(time));
+            assert_eq!(parse(&to_text(time)).unwrap() < UNIX_EPOCH, time < UNIX_EPOCH);
         }
     }
 }
