@@ -60,15 +60,14 @@ impl Memory {
             }
             let view = View { log, index, options: options.clone(), visible: u64::MAX };
             let now = time::to_text((options.clock)());
-            compact_into(&view, rewrite, &now)
+            let done = compact_into(&view, rewrite, &now)?;
+            // Nobody goes on from what was known of the old file.
+            self.held.lock().forget();
+            Ok::<_, Error>(done)
         })?;
-        let log = options.read_options().open(self.path())?;
-        let len = log.len();
-        let mut view = View::build(log, options, Writers::Locked)?;
-        view.index.end = len;
         // Bound to the old file, so of no use any more.
         let _ = std::fs::remove_file(checkpoint::path_of(self.path()));
-        self.held.lock().renew(view);
+        let len = self.catch_up_now()?;
         self.keep_checkpoint();
         Ok(Compacted { len, ..done })
     }

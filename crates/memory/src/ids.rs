@@ -67,6 +67,7 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn ranges_are_what_a_plain_set_is(added in proptest::collection::vec((1_u64..40, 0_u64..4), 0..30), after in 0_u64..45) {
             let mut ids = Ids::default();

@@ -301,6 +301,7 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn what_was_accepted_is_taken_out(first in 1_u64..20, more in 0_u64..20, others in proptest::collection::vec((1_u64..40, 0_u64..6), 0..6)) {
             let range = IdRange::new(first, first + more);

@@ -414,21 +414,29 @@ impl Memory {
     /// Looks, decides and writes while nobody else does.
     fn commit<R>(&self, work: impl FnOnce(&mut Batch<'_, '_, '_>) -> Result<R>) -> Result<R> {
         let mut end = 0;
+        let mut has_pushed = false;
         let done = self.writer.transact(self.options.durability, |transaction| {
             let mut held = self.held.lock();
             self.catch_up(&mut held, transaction)?;
+            let before = held.view.index.end;
             let mut batch = Batch { memory: self, held, transaction };
-            let result = work(&mut batch)?;
+            let result = work(&mut batch);
             end = batch.held.view.index.end;
-            Ok(result)
+            has_pushed = end != before;
+            result
         });
         let mut held = self.held.lock();
         match &done {
             Ok(_) => held.view.visible = held.view.visible.max(end),
             // What was taken into the index may not have been written.
-            Err(_) => held.is_stale = true,
+            Err(_) => held.is_stale |= has_pushed,
         }
         done
+    }
+
+    /// Takes in what there is now; returns how many bytes that is.
+    pub(crate) fn catch_up_now(&self) -> Result<u64> {
+        self.commit(|batch| Ok(batch.transaction.len()))
     }
 
     /// Takes in what somebody wrote who respects no lock, or everything where something went wrong before.
@@ -501,12 +509,10 @@ impl Memory {
 }
 
 impl Held {
-    /// What is known of a memory that was just written anew.
-    pub(crate) fn renew(&mut self, view: View) {
-        let visible = view.log.len();
-        self.view = View { visible, ..view };
+    /// Whoever looks next has to look at the whole file.
+    pub(crate) fn forget(&mut self) {
         self.known = None;
-        self.is_stale = false;
+        self.is_stale = true;
         self.reach = 0;
     }
 }

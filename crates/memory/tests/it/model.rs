@@ -148,8 +148,15 @@ fn run(steps: Vec<Step>) {
                 place.open().add(&NewItem::fact("torn")).unwrap();
                 let bytes = fs::read(&place.path).unwrap();
                 let added = bytes.len() as u64 - before;
+                // Only the newline that closes a torn line, and nothing of the record behind it: then nobody can tell that line
+                // from a damaged record, and it is an error on purpose.
+                let heals = u64::from(bytes[before as usize] == b'\n');
+                let kept = match (added - 2) * part as u64 / 100 {
+                    1 if heals == 1 => 2,
+                    kept => kept,
+                };
                 let file = OpenOptions::new().write(true).open(&place.path).unwrap();
-                file.set_len(before + (added - 2) * part as u64 / 100).unwrap();
+                file.set_len(before + kept).unwrap();
                 memory = place.open();
             }
             Step::Aish { forgets } => {
@@ -203,7 +210,7 @@ fn gap(place: &Place, next: u64) -> Vec<u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 96 } else { 1000 }))]
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn a_memory_does_what_a_model_of_it_does(steps in proptest::collection::vec(step(), 1..40)) {
         run(steps);
