@@ -116,7 +116,9 @@ impl Display for Reason {
                 write!(f, "leads over a symbolic link; give {} itself", path.display())
             }
             Self::Link { leads_to: None } => f.write_str("is a symbolic link"),
-            Self::HardLink => f.write_str("has another name (a hard link), by which it can be changed; copy it"),
+            Self::HardLink => {
+                f.write_str("has another name (a hard link), by which it can be changed; copy it")
+            }
             Self::NotAFile { found } => write!(f, "is {found}, not a regular file"),
             Self::NotAFolder => f.write_str("is not a folder"),
             Self::Owner { uid } => write!(f, "belongs to user {uid}, who can change it"),

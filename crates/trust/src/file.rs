@@ -49,8 +49,11 @@ pub(crate) fn canonical_or_gone(path: &Path) -> Result<PathBuf> {
 /// caller notices.
 fn absolute(path: &Path) -> Result<PathBuf> {
     use std::path::Component;
-    let whole = std::path::absolute(path)
-        .map_err(|source| Error::Io { action: "find", path: path.to_owned(), source })?;
+    let whole = std::path::absolute(path).map_err(|source| Error::Io {
+        action: "find",
+        path: path.to_owned(),
+        source,
+    })?;
     let mut plain = PathBuf::new();
     for component in whole.components() {
         match component {
@@ -168,7 +171,12 @@ mod unix {
         let mut components = path.components();
         let name = match components.next_back() {
             Some(Component::Normal(name)) => name,
-            _ => return Err(Error::Unsafe { path: path.to_owned(), reason: Reason::NotAFile { found: "a folder" } }),
+            _ => {
+                return Err(Error::Unsafe {
+                    path: path.to_owned(),
+                    reason: Reason::NotAFile { found: "a folder" },
+                });
+            }
         };
         // Folders that may be entered but not listed can be opened in this way only.
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -177,7 +185,8 @@ mod unix {
         let way = OFlags::RDONLY;
         let flags = way | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut so_far = PathBuf::from("/");
-        let mut folder = rustix::fs::open("/", flags, Mode::empty()).map_err(|error| refused(error, &so_far))?;
+        let mut folder =
+            rustix::fs::open("/", flags, Mode::empty()).map_err(|error| refused(error, &so_far))?;
         for component in components {
             if let Component::Normal(name) = component {
                 so_far.push(name);

@@ -157,7 +157,9 @@ fn file_of(object: &[u8]) -> Option<(PathBuf, Option<Digest>)> {
 
 fn path_of(path: Option<&[u8]>, hex: Option<&[u8]>) -> Option<PathBuf> {
     match (path, hex) {
-        (Some(path), None) => Some(PathBuf::from(text(path)?.into_owned())).filter(|path| !path.as_os_str().is_empty()),
+        (Some(path), None) => {
+            Some(PathBuf::from(text(path)?.into_owned())).filter(|path| !path.as_os_str().is_empty())
+        }
         (None, Some(hex)) => from_hex(&text(hex)?),
         _ => None,
     }
@@ -229,11 +231,16 @@ impl<'a> Written<'a> {
             Decision::Revoke => Some("revoke"),
         };
         match subject {
-            Subject::File(path) => {
-                Self { file: Some(file(path, digests.first())), files: Vec::new(), manifest: None, decision, ts }
-            }
+            Subject::File(path) => Self {
+                file: Some(file(path, digests.first())),
+                files: Vec::new(),
+                manifest: None,
+                decision,
+                ts,
+            },
             Subject::Set(paths) => {
-                let files = (0..).zip(paths).map(|(index, path)| file(path, digests.get::<usize>(index))).collect();
+                let files =
+                    (0..).zip(paths).map(|(index, path)| file(path, digests.get::<usize>(index))).collect();
                 let manifest = decision.is_none().then(|| crate::set::manifest(paths, digests).to_string());
                 Self { file: None, files, manifest, decision, ts }
             }
@@ -258,7 +265,9 @@ fn from_hex(hex: &str) -> Option<PathBuf> {
     }
     let bytes: Option<Vec<u8>> = pairs
         .iter()
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| !pair.contains('+'))?, 16).ok())
+        .map(|pair| {
+            u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| !pair.contains('+'))?, 16).ok()
+        })
         .collect();
     os_string(bytes?).map(PathBuf::from)
 }
@@ -280,7 +289,11 @@ mod tests {
 
     #[test]
     fn a_decision_about_nothing_may_have_been_one_about_anything() {
-        for line in [r#"{"decision":"revoke"}"#, r#"{"path":7,"decision":"revoke"}"#, r#"{"path":"/p","path":"/q","decision":"deny"}"#] {
+        for line in [
+            r#"{"decision":"revoke"}"#,
+            r#"{"path":7,"decision":"revoke"}"#,
+            r#"{"path":"/p","path":"/q","decision":"deny"}"#,
+        ] {
             assert_eq!(parse(line.as_bytes()), Some(Line::Unclear), "{line}");
         }
     }
@@ -301,7 +314,8 @@ mod tests {
         paths.sort();
         let all = Subject::Set(paths.clone());
         let digests = vec![digest; paths.len()];
-        let subjects = paths.into_iter().map(|path| (Subject::File(path), vec![digest])).chain([(all, digests)]);
+        let subjects =
+            paths.into_iter().map(|path| (Subject::File(path), vec![digest])).chain([(all, digests)]);
         for (subject, digests) in subjects {
             for decision in [Decision::Allow(digests), Decision::Deny, Decision::Revoke] {
                 let written = Written::new(&subject, &decision, "2026-11-20T08:00:00Z");

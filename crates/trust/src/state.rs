@@ -191,7 +191,10 @@ fn clean(chunk: &Chunk<'_>) -> Option<Vec<Found>> {
     let mut found = Vec::new();
     for line in chunk.lines() {
         let text = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);
-        if !line.terminated || checksum::check(text) == Seal::Bad || line.bytes.len() > jsonl_core::MAX_LINE_LEN {
+        if !line.terminated
+            || checksum::check(text) == Seal::Bad
+            || line.bytes.len() > jsonl_core::MAX_LINE_LEN
+        {
             return None;
         }
         found.push(of_line(chunk.offset + line.offset as u64, text)?);
@@ -228,11 +231,14 @@ fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
                 let before = found.len();
                 for span in &damage.salvage {
                     let bytes = log.read(*span)?;
-                    if let Some(Line::Event(event)) = record::parse(&bytes).filter(|_| is_whole(&bytes)) {
+                    let counts = is_whole(&bytes) && (line.terminated || !is_approval(&bytes));
+                    if let Some(Line::Event(event)) = record::parse(&bytes).filter(|_| counts) {
                         found.push(Found::Event(span.offset, event));
                     }
                 }
-                let is_torn = !line.terminated || matches!(damage.kind, DamageKind::Torn | DamageKind::NulRun);
+                let is_torn = !line.terminated
+                    || damage.kind == DamageKind::NulRun
+                    || is_torn(&line.bytes, damage.kind);
                 // A torn line that somebody has closed, and nothing behind it: no crash leaves that, but a damaged
                 // record looks like it.
                 let was_closed = line.terminated && line.end() == log.len();
@@ -245,6 +251,13 @@ fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
         }
     }
     Ok(found)
+}
+
+/// Whether a line is what a crash leaves of a record. One that has its last brace was whole, and only lost the quote in
+/// front of it.
+fn is_torn(line: &[u8], kind: DamageKind) -> bool {
+    let has_its_end = line.ends_with(b"}") && !line.ends_with(b"\"}");
+    kind == DamageKind::Torn && !has_its_end
 }
 
 fn is_approval(text: &[u8]) -> bool {

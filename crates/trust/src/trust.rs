@@ -252,9 +252,11 @@ impl Trust {
         }
         self.keep_copy(&found)?;
         let path = found.path.clone();
-        self.decide(Subject::File(path.clone()), Decision::Allow(vec![seen]), |state| match state.file(&path) {
-            Some((Standing { is_denied: true, .. }, _)) => Err(Error::Denied { path: path.clone() }),
-            _ => Ok(true),
+        self.decide(Subject::File(path.clone()), Decision::Allow(vec![seen]), |state| {
+            match state.file(&path) {
+                Some((Standing { is_denied: true, .. }, _)) => Err(Error::Denied { path: path.clone() }),
+                _ => Ok(true),
+            }
         })?;
         Ok(Approved(found))
     }
@@ -352,7 +354,9 @@ impl Trust {
         found.files.iter().try_for_each(|file| self.keep_copy(file))?;
         let digests = found.files.iter().map(|file| file.digest).collect();
         self.decide(Subject::Set(paths.clone()), Decision::Allow(digests), |state| {
-            let is_denied = |standing: Option<(&Standing, bool)>| standing.is_some_and(|(standing, _)| standing.is_denied);
+            let is_denied = |standing: Option<(&Standing, bool)>| {
+                standing.is_some_and(|(standing, _)| standing.is_denied)
+            };
             let denied = paths.iter().find(|path| is_denied(state.file(path)));
             match denied.or(paths.first().filter(|_| is_denied(state.set(&paths)))) {
                 Some(path) => Err(Error::Denied { path: path.clone() }),
@@ -389,7 +393,10 @@ impl Trust {
             let is_doubtful = state.is_doubtful(standing);
             Some(Entry { paths, is_set, decision, time: standing.time, is_doubtful })
         };
-        let files = state.files.iter().filter_map(|(path, standing)| entry(vec![PathBuf::from(path)], false, standing));
+        let files = state
+            .files
+            .iter()
+            .filter_map(|(path, standing)| entry(vec![PathBuf::from(path)], false, standing));
         let sets = state.sets.iter().filter_map(|(paths, standing)| entry(paths.clone(), true, standing));
         let mut entries: Vec<Entry> = files.chain(sets).collect();
         entries.sort_by(|a, b| (&a.paths, a.is_set).cmp(&(&b.paths, b.is_set)));
@@ -579,7 +586,8 @@ impl Trust {
     fn remove_copies(&self) -> Result<()> {
         let state = self.state()?;
         let standings = state.files.values().chain(state.sets.values());
-        let needed: Vec<Digest> = standings.filter_map(|standing| standing.approved.clone()).flatten().collect();
+        let needed: Vec<Digest> =
+            standings.filter_map(|standing| standing.approved.clone()).flatten().collect();
         let folder = self.copies();
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

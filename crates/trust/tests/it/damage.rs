@@ -1,0 +1,186 @@
+//! Does no damage turn into trust?
+
+use std::fs;
+
+use annals_trust::{Decided, Digest, Trust};
+
+use crate::support::{Place, check};
+
+/// A store in which much was decided, the files, and what stands in the end.
+fn eventful() -> (Place, Vec<u8>, [std::path::PathBuf; 4]) {
+    let place = Place::new();
+    let trust = place.trust();
+    let [kept, revoked, denied, changed] =
+        ["kept", "revoked", "denied", "changed"].map(|name| place.approved(name, name));
+    let twice = place.approved("changed", "another");
+    assert_eq!(twice, changed);
+    trust.revoke(&revoked).unwrap();
+    trust.deny(&denied).unwrap();
+    let bytes = fs::read(&place.store).unwrap();
+    (place, bytes, [kept, revoked, denied, changed])
+}
+
+/// What a reader with all the time in the world makes of the complete lines.
+fn by_hand(bytes: &[u8], path: &std::path::Path) -> &'static str {
+    let mut stands = "unknown";
+    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        let Ok(value) = serde_json::from_slice::<serde_json::Value>(line) else { continue };
+        if value["path"].as_str() != path.to_str() {
+            continue;
+        }
+        stands = match (value["decision"].as_str(), stands) {
+            (None, "denied") => "denied",
+            (None, _) if value["sha256"] == Digest::of(&fs::read(path).unwrap()).to_string() => "allowed",
+            (None, _) => "changed",
+            (Some("deny"), _) => "denied",
+            _ => "unknown",
+        };
+    }
+    stands
+}
+
+fn lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[test]
+fn a_store_cut_anywhere_says_what_its_lines_say_and_goes_on() {
+    let (place, whole, files) = eventful();
+    for cut in 0..=whole.len() {
+        place.put_store(&whole[..cut]);
+        let trust = place.trust();
+        for file in &files {
+            let found = check(&trust, file);
+            let expected = by_hand(&whole[..cut], file);
+            // A revocation that only lacks its newline counts already; an approval does not.
+            let counts_early = found == "unknown" || found == "denied";
+            assert!(
+                found == expected || (counts_early && cut < whole.len() && whole[cut] == b'\n'),
+                "cut at {cut}: {found} {expected}"
+            );
+        }
+        if cut % 7 == 0 {
+            // What was torn is closed, and hides nothing.
+            trust.deny(&place.project.join("next")).unwrap();
+            let [.., denied, changed] = &files;
+            assert_eq!(
+                trust.list().unwrap().iter().filter(|entry| entry.decision == Decided::Deny).count(),
+                1 + usize::from(check(&trust, denied) == "denied")
+            );
+            assert_ne!(check(&place.trust(), changed), "doubtful", "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_store_whose_end_became_nuls_says_what_its_lines_say() {
+    let (place, whole, files) = eventful();
+    for from in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[from..].fill(0);
+        place.put_store(&bytes);
+        let trust = place.trust();
+        for file in &files {
+            let (found, expected) = (check(&trust, file), by_hand(&whole[..from], file));
+            let counts_early = (found == "unknown" || found == "denied") && whole[from] == b'\n';
+            assert!(found == expected || counts_early, "NULs from {from}: {found} {expected}");
+        }
+        if from % 50 == 0 {
+            trust.deny(&files[0]).unwrap();
+            assert_eq!(check(&place.trust(), &files[0]), "denied");
+        }
+    }
+}
+
+/// Whatever bit falls over: what was revoked, denied or changed is never allowed.
+#[test]
+fn no_flipped_bit_turns_into_trust() {
+    let (place, whole, files) = eventful();
+    let [kept, revoked, denied, changed] = &files;
+    fs::write(changed, "changed").unwrap();
+    let mut doubtful = 0;
+    for bit in 0..whole.len() * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&place.store, &bytes).unwrap();
+        let trust = Trust::open(&place.store);
+        for file in [revoked, denied, changed] {
+            assert_ne!(check(&trust, file), "allowed", "bit {bit}");
+        }
+        doubtful += usize::from(check(&trust, kept) == "doubtful");
+    }
+    assert!(doubtful > whole.len(), "damage behind an approval puts it in doubt: {doubtful}");
+}
+
+#[test]
+fn an_approval_behind_the_damage_holds() {
+    let (place, whole, files) = eventful();
+    let mut bytes = whole.clone();
+    // A line in the middle that may have been anything.
+    let middle = whole.iter().position(|byte| *byte == b'\n').unwrap() + 10;
+    bytes[middle] = b'\x01';
+    place.put_store(&bytes);
+    let trust = place.trust();
+    assert_eq!(check(&trust, &files[0]), "doubtful");
+    assert_eq!(check(&trust, &files[2]), "denied");
+    assert_eq!(trust.report().unwrap().damaged, 1);
+    assert!(trust.list().unwrap().iter().any(|entry| entry.is_doubtful));
+    trust.allow(&files[0], Digest::of(b"kept")).unwrap();
+    assert_eq!(check(&trust, &files[0]), "allowed");
+    assert_eq!(lines(&fs::read(&place.store).unwrap()), lines(&whole) + 1);
+}
+
+#[test]
+fn strange_lines_are_passed_over() {
+    let place = Place::new();
+    let path = place.approved(".envrc", "x");
+    for strange in ["7", "null", "[]", "\"x\"", "{}", "{\"path\":1}", "", "  ", "{\"sha256\":\"x\"}"] {
+        let mut bytes = fs::read(&place.store).unwrap();
+        bytes.extend_from_slice(format!("{strange}\n").as_bytes());
+        fs::write(&place.store, bytes).unwrap();
+        assert_eq!(check(&place.trust(), &path), "allowed", "{strange}");
+    }
+    // A torn line that somebody glued to: what is behind the fragment is whole.
+    let other = place.file("other", "y");
+    let glued = format!(
+        "{{\"path\":\"/somewhere\",\"sha2{{\"path\":\"{}\",\"sha256\":\"{}\",\"ts\":\"2026-11-20T08:00:00Z\"}}\n",
+        other.display(),
+        Digest::of(b"y")
+    );
+    let mut bytes = fs::read(&place.store).unwrap();
+    bytes.extend_from_slice(glued.as_bytes());
+    fs::write(&place.store, bytes).unwrap();
+    assert_eq!(check(&place.trust(), &other), "allowed");
+    assert_eq!(check(&place.trust(), &path), "allowed");
+    assert_eq!(place.trust().report().unwrap().fused, 1);
+}
+
+/// A file of a set is written like an approval; torn out of its record it is none.
+#[test]
+fn a_part_of_a_record_is_no_record() {
+    let place = Place::new();
+    let trust = place.trust();
+    let files = [place.file("a", "a"), place.file("b", "b")];
+    let seen = trust.look_set(&files).unwrap();
+    trust.allow_set(&files, seen.digest).unwrap();
+    let whole = fs::read(&place.store).unwrap();
+    let other = place.file("c", "c");
+    for cut in 1..whole.len() {
+        place.put_store(&whole[..cut]);
+        // Somebody glues.
+        let mut bytes = whole[..cut].to_vec();
+        bytes.extend_from_slice(
+            format!(
+                "{{\"path\":\"{}\",\"sha256\":\"{}\",\"ts\":\"x\"}}\n",
+                other.display(),
+                Digest::of(b"c")
+            )
+            .as_bytes(),
+        );
+        place.put_store(&bytes);
+        let trust = place.trust();
+        for file in &files {
+            assert_eq!(check(&trust, file), "unknown", "cut at {cut}");
+        }
+    }
+}
