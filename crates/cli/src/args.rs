@@ -1,6 +1,8 @@
 //! What can be typed.
 
+pub(crate) mod memory;
 pub(crate) mod sessions;
+pub(crate) mod trust;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,7 +33,7 @@ pub(crate) struct Args {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done or yes, 1 no or something found, 2 wrong usage, 3 not found,
-4 damaged, 6 permission denied, 7 busy, 70 internal error. With several files,
+4 damaged, 5 denied, changed or unknown, 6 permission denied, 7 busy, 70 internal error. With several files,
 the highest one counts.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     Alias(sessions::Alias),
     Import(sessions::Import),
     Export(sessions::Export),
+    Memory(memory::Memory),
+    Trust(trust::Trust),
     /// Append to bare files, and repair them
     #[command(subcommand)]
     Log(LogCommand),

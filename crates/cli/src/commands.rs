@@ -3,11 +3,13 @@
 pub(crate) mod log_append;
 pub(crate) mod log_repair;
 pub(crate) mod ls;
+pub(crate) mod memory;
 pub(crate) mod search;
 pub(crate) mod sessions;
 pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod tail;
+pub(crate) mod trust;
 pub(crate) mod verify;
 
 /// How a record is printed.

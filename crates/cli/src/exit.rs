@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     NotFound = 3,
     /// A log is damaged, or input is not JSON.
     Damaged = 4,
+    /// A person has not approved it, or not this, or others can change it.
+    Denied = 5,
     /// The system does not allow it.
     Permission = 6,
     /// Somebody else writes.
@@ -47,6 +49,10 @@ pub(crate) enum Failure {
     Log(Error),
     /// Something about a session.
     Session(annals_session::Error),
+    /// Something about a memory.
+    Memory(annals_memory::Error),
+    /// Something about an approval.
+    Trust(annals_trust::Error),
     /// Anything else, with what to say about it.
     Told(Exit, String),
 }
@@ -59,6 +65,8 @@ impl Failure {
             Self::Told(exit, _) => *exit,
             Self::Log(error) => exit_of_log(error),
             Self::Session(error) => exit_of_session(error),
+            Self::Memory(error) => exit_of_memory(error),
+            Self::Trust(error) => exit_of_trust(error),
         }
     }
 }
@@ -86,6 +94,27 @@ fn exit_of_session(error: &annals_session::Error) -> Exit {
     }
 }
 
+fn exit_of_memory(error: &annals_memory::Error) -> Exit {
+    use annals_memory::Error as Memory;
+    match error {
+        Memory::Log(error) => exit_of_log(error),
+        Memory::Incomplete { .. } => Exit::Damaged,
+        Memory::NotActive { .. } => Exit::Findings,
+        Memory::NoContent | Memory::UnknownKind { .. } => Exit::Usage,
+        _ => exit_of_io(error.io_kind()),
+    }
+}
+
+fn exit_of_trust(error: &annals_trust::Error) -> Exit {
+    use annals_trust::Error as Trust;
+    match error {
+        Trust::Log(error) => exit_of_log(error),
+        Trust::Unsafe { .. } | Trust::NotAsSeen { .. } | Trust::Denied { .. } => Exit::Denied,
+        Trust::NotADigest { .. } | Trust::NotAName { .. } | Trust::SetLen { .. } => Exit::Usage,
+        _ => exit_of_io(error.io_kind()),
+    }
+}
+
 fn exit_of_io(kind: Option<io::ErrorKind>) -> Exit {
     match kind {
         Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Exit::NotFound,
@@ -105,6 +134,24 @@ impl From<annals_session::Error> for Failure {
         match error {
             annals_session::Error::Log(error) => Self::Log(error),
             other => Self::Session(other),
+        }
+    }
+}
+
+impl From<annals_memory::Error> for Failure {
+    fn from(error: annals_memory::Error) -> Self {
+        match error {
+            annals_memory::Error::Log(error) => Self::Log(error),
+            other => Self::Memory(other),
+        }
+    }
+}
+
+impl From<annals_trust::Error> for Failure {
+    fn from(error: annals_trust::Error) -> Self {
+        match error {
+            annals_trust::Error::Log(error) => Self::Log(error),
+            other => Self::Trust(other),
         }
     }
 }
@@ -141,6 +188,17 @@ impl Display for Failure {
                     annals_session::Error::NotFound { .. } => "; annals ls lists them",
                     _ => what_next(error.io_kind()),
                 })
+            }
+            Self::Memory(error) => {
+                f.write_str(&name(&error.to_string()))?;
+                f.write_str(match error {
+                    annals_memory::Error::Incomplete { .. } => " (--accept-loss)",
+                    _ => what_next(error.io_kind()),
+                })
+            }
+            Self::Trust(error) => {
+                f.write_str(&name(&error.to_string()))?;
+                f.write_str(what_next(error.io_kind()))
             }
         }
     }

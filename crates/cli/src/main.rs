@@ -6,9 +6,11 @@ mod describe;
 mod exit;
 mod files;
 mod human;
+mod input;
 mod out;
 mod progress;
 mod store;
+mod when;
 
 use std::io;
 use std::process::ExitCode;
@@ -64,6 +66,8 @@ fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
         Command::Alias(alias) => commands::sessions::keep::alias(alias, &home, out),
         Command::Import(import) => commands::sessions::import::run(import, &home, out),
         Command::Export(export) => commands::sessions::export::run(export, &home, out),
+        Command::Memory(memory) => commands::memory::run(memory, &home, out),
+        Command::Trust(trust) => commands::trust::run(trust, &home, out),
         Command::Log(LogCommand::Append(append)) => commands::log_append::run(append, out),
         Command::Log(LogCommand::Repair(repair)) => commands::log_repair::run(repair, out),
         Command::Completions { shell } => {

@@ -45,12 +45,19 @@ impl Home {
     }
 
     pub(crate) fn store_with(&self, durability: Durability) -> Result<Store, Failure> {
-        let Some(home) = &self.0 else {
-            let text = "there is no folder for sessions; set --root, ANNALS_HOME or HOME";
-            return Err(Failure::Told(Exit::Usage, text.to_owned()));
-        };
         let options = StoreOptions::new().durability(durability).program("annals");
-        Ok(options.open(home.join("sessions"))?)
+        Ok(options.open(self.join("sessions")?)?)
+    }
+
+    /// The path of something that is kept there.
+    pub(crate) fn join(&self, name: &str) -> Result<PathBuf, Failure> {
+        match &self.0 {
+            Some(home) => Ok(home.join(name)),
+            None => {
+                let text = format!("there is no folder for {name}; set --root, ANNALS_HOME or HOME");
+                Err(Failure::Told(Exit::Usage, text))
+            }
+        }
     }
 
     /// The session of a key, or else of an alias, whether it is there or not.

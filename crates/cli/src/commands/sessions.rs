@@ -10,7 +10,6 @@ pub(crate) mod ls;
 pub(crate) mod show;
 pub(crate) mod tail;
 
-use std::io::{self, Read};
 use std::time::SystemTime;
 
 use annals_session::{Entry, Event, Message, ReadReport};
@@ -20,7 +19,7 @@ use serde_json::value::RawValue;
 
 use crate::args::View;
 use crate::commands::view;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::human::{name, one_line, plural, second};
 use crate::out::{Out, Paint};
 
@@ -147,19 +146,4 @@ fn say_damage(key: &str, report: &ReadReport, out: &mut Out) {
     if !found.is_empty() {
         out.note(format_args!("{}: {}", name(key), found.join(", ")));
     }
-}
-
-/// Standard input as text, without a newline at its end.
-fn read_text() -> Result<String, Failure> {
-    let mut text = Vec::new();
-    let most = jsonl_core::MAX_LINE_LEN as u64 + 1;
-    let got = io::stdin().lock().take(most).read_to_end(&mut text);
-    got.map_err(|error| Failure::Told(Exit::Internal, format!("cannot read standard input: {error}")))?;
-    if text.len() as u64 == most {
-        let text = format!("standard input: more than {} bytes, which no message may have", most - 1);
-        return Err(Failure::Told(Exit::Damaged, text));
-    }
-    let text = String::from_utf8(text)
-        .map_err(|error| Failure::Told(Exit::Damaged, format!("standard input: {error}")))?;
-    Ok(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
 }

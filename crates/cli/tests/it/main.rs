@@ -17,5 +17,11 @@ mod writing;
 /// Do the commands on sessions do what they say, also with wrong input?
 mod sessions;
 
+/// Do the commands on memories do what they say, also with wrong input?
+mod memory;
+
+/// Do the commands on trust say yes to nothing but what was approved?
+mod trust;
+
 /// Does the program end as documented, whatever it is given?
 mod ending;

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::args::Level;
 use crate::args::sessions::Append;
-use crate::commands::sessions::read_text;
 use crate::exit::{Exit, Failure};
 use crate::human::plural;
+use crate::input::read_text;
 use crate::out::Out;
 use crate::store::Home;
 

@@ -5,9 +5,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::args::sessions::{Compact, Fork, Metadata, Summary, Truncate};
-use crate::commands::sessions::{begin, read_text};
+use crate::commands::sessions::begin;
 use crate::exit::{Exit, Failure};
 use crate::human::{name, path, plural, printable, size};
+use crate::input::read_text;
 use crate::out::Out;
 use crate::store::Home;
 

@@ -5,8 +5,6 @@ use std::time::SystemTime;
 use annals_session::{ListOptions, Listed, Place};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::args::Ls;
@@ -15,6 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::human::{count, minute, name, one_line, size};
 use crate::out::{Out, Paint};
 use crate::store::Home;
+use crate::when;
 
 /// What the columns take that are neither key nor title.
 const OTHER_COLUMNS: usize = 42;
@@ -46,7 +45,7 @@ pub(crate) fn run(args: &Ls, home: &Home, out: &mut Out) -> Result<Exit, Failure
         options = options.key_contains(text);
     }
     if let Some(since) = &args.since {
-        options = options.since(when(since)?);
+        options = options.since(when::past("--since", since)?);
     }
     let store = home.store()?;
     let list = store.list(&options)?;
@@ -139,36 +138,4 @@ fn print_table(sessions: &[Listed], out: &mut Out) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Done)
-}
-
-/// `7d`, `12h`, `2026-11-20` or a whole time.
-fn when(text: &str) -> Result<SystemTime, Failure> {
-    let wrong = || {
-        let text =
-            format!("--since {text:?}: give 90m, 12h, 7d, 4w, a date or a time such as 2026-11-20T08:00:00Z");
-        Failure::Told(Exit::Usage, text)
-    };
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time.into());
-    }
-    if let Ok(date) = text.parse::<Date>() {
-        return Ok(date.to_zoned(TimeZone::UTC).map_err(|_| wrong())?.timestamp().into());
-    }
-    let seconds = match text.char_indices().last() {
-        Some((at, unit)) => {
-            let number: u64 = text[..at].parse().map_err(|_| wrong())?;
-            let unit = match unit {
-                's' => 1,
-                'm' => 60,
-                'h' => 3600,
-                'd' => 86_400,
-                'w' => 604_800,
-                _ => return Err(wrong()),
-            };
-            number.checked_mul(unit).ok_or_else(wrong)?
-        }
-        None => return Err(wrong()),
-    };
-    let ago = std::time::Duration::from_secs(seconds);
-    SystemTime::now().checked_sub(ago).ok_or_else(wrong)
 }
