@@ -8,6 +8,8 @@
 mod appending;
 mod corpus;
 mod measure;
+#[cfg(unix)]
+mod memories;
 mod originals;
 mod reading;
 mod sessions;
@@ -33,6 +35,8 @@ fn main() {
     reading::run(&corpora, &mut table);
     appending::run(&folder(), size, &mut table);
     sessions::run(&folder(), size, &mut table);
+    #[cfg(unix)]
+    memories::run(&folder(), size, &mut table);
     table.finish();
 }
 

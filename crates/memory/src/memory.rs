@@ -295,6 +295,7 @@ impl Memory {
     /// As [`add`](Self::add).
     pub fn clear(&self, filter: &Filter) -> Result<usize> {
         self.commit(|batch| {
+            batch.reach()?;
             let ids: Vec<u64> = batch.held.view.active(filter)?.iter().map(|item| item.id).collect();
             for id in &ids {
                 batch.forget(*id)?;
@@ -463,9 +464,6 @@ impl Memory {
             }
             held.is_stale = false;
         }
-        if held.view.log.len() < held.view.index.end {
-            held.view.log = transaction.log(&self.options.read_options())?;
-        }
         Ok(())
     }
 
@@ -539,6 +537,15 @@ impl Batch<'_, '_, '_> {
         Ok(())
     }
 
+    /// Makes all that was written readable. Who only adds can do without.
+    fn reach(&mut self) -> Result<()> {
+        let view = &mut self.held.view;
+        if view.log.len() < view.index.end {
+            view.log = self.transaction.log(&self.memory.options.read_options())?;
+        }
+        Ok(())
+    }
+
     fn next_id(&self) -> Result<u64> {
         self.held.view.index.next_id().ok_or_else(|| self.memory.full())
     }
@@ -568,7 +575,8 @@ impl Batch<'_, '_, '_> {
     }
 
     /// The item that nobody has forgotten or replaced, expired or not.
-    fn living(&self, id: u64) -> Result<Option<Item>> {
+    fn living(&mut self, id: u64) -> Result<Option<Item>> {
+        self.reach()?;
         let view = &self.held.view;
         let slot = view.index.slot(id).filter(|slot| slot.fate == Fate::Active);
         slot.map(|slot| view.item_at(slot)).transpose()
@@ -576,6 +584,7 @@ impl Batch<'_, '_, '_> {
 
     /// An active item that says the same.
     fn find(&mut self, item: &NewItem) -> Result<Option<u64>> {
+        self.reach()?;
         let held = &mut *self.held;
         let view = &held.view;
         let is_in_file = |slot: &&Slot| slot.offset < view.log.len();

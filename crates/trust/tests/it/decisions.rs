@@ -152,7 +152,7 @@ fn prune_revokes_what_is_gone() {
     fs::remove_file(&gone).unwrap();
     fs::remove_file(&denied).unwrap();
     let dry = trust.prune(true).unwrap();
-    assert_eq!(dry.iter().map(|entry| entry.paths[0].clone()).collect::<Vec<_>>(), [gone.clone()]);
+    assert_eq!(dry.iter().map(|entry| &entry.paths[0]).collect::<Vec<_>>(), [&gone]);
     assert_eq!(trust.list().unwrap().len(), 3);
     assert!(trust.copy_of(Digest::of(b"g")).unwrap().is_some());
     assert_eq!(trust.prune(false).unwrap(), dry);
