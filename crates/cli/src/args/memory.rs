@@ -36,6 +36,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MemoryCommand {
     Add(Add),
+    #[command(visible_alias = "ls")]
     List(List),
     Show(Show),
     Forget(Forget),

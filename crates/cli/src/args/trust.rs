@@ -31,6 +31,7 @@ pub(crate) enum TrustCommand {
     Allow(Allow),
     Deny(Deny),
     Revoke(Revoke),
+    #[command(visible_alias = "ls")]
     List(List),
     Log(Log),
     Prune(Prune),
