@@ -1,6 +1,8 @@
 //! The SHA-256 by which contents are known.
 
 use std::fmt::{self, Debug, Display, Formatter};
+use std::ops::Deref;
+use std::slice;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
@@ -10,6 +12,20 @@ use crate::error::Error;
 /// A SHA-256. Shown, and stored, as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
+
+/// What is no hexadecimal digit has this bit.
+const NO_DIGIT: u8 = 0x80;
+
+/// The values of lower-case hexadecimal digits.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    digits
+};
 
 impl Digest {
     /// The digest of some bytes.
@@ -21,19 +37,35 @@ impl Digest {
     /// As it stands in the file: exactly 64 lower-case digits, and nothing else.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let (pairs, rest) = text.as_chunks::<2>();
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        };
         let mut bytes = [0; 32];
         if pairs.len() != bytes.len() || !rest.is_empty() {
             return None;
         }
+        let mut all = 0;
         for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = digit(*high)? << 4 | digit(*low)?;
+            let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+            all |= high | low;
+            *byte = high << 4 | low & 15;
         }
-        Some(Self(bytes))
+        (all & NO_DIGIT == 0).then_some(Self(bytes))
+    }
+}
+
+/// The digests of one file or of several, in the order of the files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Digests {
+    One(Digest),
+    Many(Vec<Digest>),
+}
+
+impl Deref for Digests {
+    type Target = [Digest];
+
+    fn deref(&self) -> &[Digest] {
+        match self {
+            Self::One(digest) => slice::from_ref(digest),
+            Self::Many(digests) => digests,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use jsonl_core::scan;
 use serde::Serialize;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Digests};
 
 /// What a person decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) enum Subject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// With the digests of the files, in their order.
-    Allow(Vec<Digest>),
+    Allow(Digests),
     Deny,
     Revoke,
 }
@@ -88,14 +88,14 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     /// Takes a member; `false` if it was there before.
     fn take(&mut self, key: &'a [u8], value: &'a [u8]) -> bool {
-        let slot = match &*scan::unescape(key) {
-            "path" => &mut self.path,
-            "path_hex" => &mut self.path_hex,
-            "sha256" => &mut self.sha256,
-            "decision" => &mut self.decision,
-            "ts" => &mut self.ts,
-            "files" => &mut self.files,
-            "manifest" => &mut self.manifest,
+        let slot = match &*name_of(key) {
+            b"path" => &mut self.path,
+            b"path_hex" => &mut self.path_hex,
+            b"sha256" => &mut self.sha256,
+            b"decision" => &mut self.decision,
+            b"ts" => &mut self.ts,
+            b"files" => &mut self.files,
+            b"manifest" => &mut self.manifest,
             _ => return true,
         };
         slot.replace(value).is_none()
@@ -130,14 +130,14 @@ impl<'a> Members<'a> {
         path_of(self.path, self.path_hex).map(Subject::File)
     }
 
-    fn digests(&self, subject: &Subject) -> Option<Vec<Digest>> {
+    fn digests(&self, subject: &Subject) -> Option<Digests> {
         match subject {
-            Subject::File(_) => Some(vec![digest(self.sha256?)?]),
+            Subject::File(_) => digest(self.sha256?).map(Digests::One),
             Subject::Set(paths) => {
                 let digests: Vec<Digest> =
                     scan::items(self.files?).map(|file| file_of(file)?.1).collect::<Option<_>>()?;
                 let manifest = crate::set::manifest(paths, &digests);
-                (Some(manifest) == self.manifest.and_then(digest)).then_some(digests)
+                (Some(manifest) == self.manifest.and_then(digest)).then_some(Digests::Many(digests))
             }
         }
     }
@@ -165,14 +165,24 @@ fn path_of(path: Option<&[u8]>, hex: Option<&[u8]>) -> Option<PathBuf> {
     }
 }
 
+/// A key without its escapes, of which there are none nearly always.
+fn name_of(key: &[u8]) -> Cow<'_, [u8]> {
+    if key.contains(&b'\\') {
+        return Cow::Owned(scan::unescape(key).into_owned().into_bytes());
+    }
+    Cow::Borrowed(key)
+}
+
 fn digest(value: &[u8]) -> Option<Digest> {
-    Digest::parse(text(value)?.as_bytes())
+    let as_it_stands = || Digest::parse(value.strip_prefix(b"\"")?.strip_suffix(b"\"")?);
+    as_it_stands().or_else(|| Digest::parse(text(value)?.as_bytes()))
 }
 
 /// The text of a JSON string; `None` where it holds something that is no character.
 fn text(value: &[u8]) -> Option<Cow<'_, str>> {
     let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    Some(scan::unescape(content)).filter(|text| !text.contains(char::REPLACEMENT_CHARACTER))
+    Some(scan::unescape(content))
+        .filter(|text| text.is_ascii() || !text.contains(char::REPLACEMENT_CHARACTER))
 }
 
 /// A path in one of the two ways in which it can stand in a line.
@@ -313,9 +323,9 @@ mod tests {
         paths.push(PathBuf::from(os_string(b"/p/\xFF".to_vec()).unwrap()));
         paths.sort();
         let all = Subject::Set(paths.clone());
-        let digests = vec![digest; paths.len()];
+        let digests = Digests::Many(vec![digest; paths.len()]);
         let subjects =
-            paths.into_iter().map(|path| (Subject::File(path), vec![digest])).chain([(all, digests)]);
+            paths.into_iter().map(|path| (Subject::File(path), Digests::One(digest))).chain([(all, digests)]);
         for (subject, digests) in subjects {
             for decision in [Decision::Allow(digests), Decision::Deny, Decision::Revoke] {
                 let written = Written::new(&subject, &decision, "2026-11-20T08:00:00Z");

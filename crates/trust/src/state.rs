@@ -15,12 +15,18 @@ use jsonl_core::verdict::Verdict;
 use jsonl_core::{Chunk, Damage, DamageKind, Log, Span};
 use serde::de::IgnoredAny;
 
-use crate::digest::Digest;
+use crate::digest::Digests;
 use crate::error::Result;
 use crate::record::{self, Decision, Event, Line, Subject};
 
 /// Details of so many damages are kept. Counting goes on after it.
 pub const DAMAGES_KEPT: usize = 100;
+
+/// About as long is a line, in bytes.
+const APPROVAL_LEN: usize = 150;
+
+/// Room is made at once for at most so many paths.
+const PATHS_EXPECTED: usize = 1 << 16;
 
 /// What is odd or damaged in a trust log.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +50,7 @@ pub struct Report {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
     /// The approved digests, if any.
-    pub(crate) approved: Option<Vec<Digest>>,
+    pub(crate) approved: Option<Digests>,
     pub(crate) is_denied: bool,
     /// Where the record of this stands.
     pub(crate) offset: u64,
@@ -74,7 +80,8 @@ enum Found {
 impl State {
     /// What a log says.
     pub(crate) fn of(log: &Log) -> Result<Self> {
-        let mut state = Self::default();
+        let guess = usize::try_from(log.len()).unwrap_or(usize::MAX) / APPROVAL_LEN;
+        let mut state = Self { files: HashMap::with_capacity(guess.min(PATHS_EXPECTED)), ..Self::default() };
         state.each(log, |state, offset, event| state.apply(offset, event))?;
         Ok(state)
     }
@@ -188,7 +195,7 @@ impl State {
 /// A chunk of good lines, each with its newline.
 fn clean(chunk: &Chunk<'_>) -> Option<Vec<Found>> {
     std::str::from_utf8(chunk.bytes).ok()?;
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(chunk.bytes.len() / APPROVAL_LEN);
     for line in chunk.lines() {
         let text = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);
         if !line.terminated

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use jsonl_core::{Durability, Locking, ReadOptions, Transaction, WriteOptions};
 use parking_lot::Mutex;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Digests};
 use crate::error::{Error, Reason, Result};
 use crate::file::{self, Found, Stamp};
 use crate::options::TrustOptions;
@@ -252,7 +252,7 @@ impl Trust {
         }
         self.keep_copy(&found)?;
         let path = found.path.clone();
-        self.decide(Subject::File(path.clone()), Decision::Allow(vec![seen]), |state| {
+        self.decide(Subject::File(path.clone()), Decision::Allow(Digests::One(seen)), |state| {
             match state.file(&path) {
                 Some((Standing { is_denied: true, .. }, _)) => Err(Error::Denied { path: path.clone() }),
                 _ => Ok(true),
@@ -321,7 +321,8 @@ impl Trust {
         if set::manifest(&paths, approved) == found.digest {
             return Ok(SetVerdict::Allowed(found.files.into_iter().map(Approved).collect()));
         }
-        let files = found.files.iter().zip(approved).filter(|(file, approved)| file.digest != **approved);
+        let files =
+            found.files.iter().zip(approved.iter()).filter(|(file, approved)| file.digest != **approved);
         let files = files.map(|(file, approved)| ChangedFile {
             path: file.path.clone(),
             approved: *approved,
@@ -352,7 +353,7 @@ impl Trust {
             return Err(Error::NotAsSeen { path, seen, found: found.digest });
         }
         found.files.iter().try_for_each(|file| self.keep_copy(file))?;
-        let digests = found.files.iter().map(|file| file.digest).collect();
+        let digests = Digests::Many(found.files.iter().map(|file| file.digest).collect());
         self.decide(Subject::Set(paths.clone()), Decision::Allow(digests), |state| {
             let is_denied = |standing: Option<(&Standing, bool)>| {
                 standing.is_some_and(|(standing, _)| standing.is_denied)
@@ -587,7 +588,7 @@ impl Trust {
         let state = self.state()?;
         let standings = state.files.values().chain(state.sets.values());
         let needed: Vec<Digest> =
-            standings.filter_map(|standing| standing.approved.clone()).flatten().collect();
+            standings.filter_map(|standing| standing.approved.as_deref()).flatten().copied().collect();
         let folder = self.copies();
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
