@@ -49,7 +49,7 @@ fn crash(args: &[String]) -> Outcome {
         [flag, rounds] if flag == "--rounds" => rounds,
         _ => return Err(String::from(USAGE)),
     };
-    for package in ["jsonl-core", "annals-session", "annals-memory"] {
+    for package in ["jsonl-core", "annals-session", "annals-memory", "annals-catalog"] {
         let mut test =
             cargo(&["test", "--release", "--quiet", "-p", package, "--test", "crash", "--", "kill"]);
         run(test.env("ANNALS_CRASH_ROUNDS", rounds))?;

@@ -1,0 +1,198 @@
+//! The events of a log, whatever else is in it.
+
+use std::ops::ControlFlow;
+
+use jsonl_core::checksum::{self, Seal};
+use jsonl_core::verdict::Verdict;
+use jsonl_core::{Chunk, Damage, DamageKind, Log, Span};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::event::Event;
+
+/// Details of so many damages are kept. Counting goes on after it.
+pub const DAMAGES_KEPT: usize = 100;
+
+/// What is in a log that is no event.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Events.
+    pub events: u64,
+    /// JSON that is no event.
+    pub odd: u64,
+    /// Where the first of these lines begin, in bytes.
+    pub odd_at: Vec<u64>,
+    /// Beginnings of records that were never completed.
+    pub torn: u64,
+    /// Lines in which events were glued to something else, and could be told apart.
+    pub fused: u64,
+    /// Other lines that are no JSON.
+    pub damaged: u64,
+    /// The first damages. Not those of before a cache.
+    #[serde(skip)]
+    pub damages: Vec<Damage>,
+}
+
+impl Report {
+    /// Whether every line is an event.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.odd == 0 && self.torn == 0 && self.fused == 0 && self.damaged == 0
+    }
+
+    fn take(&mut self, found: Other) {
+        let damage = match found {
+            Other::Odd(offset) => {
+                self.odd += 1;
+                if self.odd_at.len() < DAMAGES_KEPT {
+                    self.odd_at.push(offset);
+                }
+                return;
+            }
+            Other::Torn(damage) => {
+                self.torn += 1;
+                damage
+            }
+            Other::Fused(damage) => {
+                self.fused += 1;
+                damage
+            }
+            Other::Damaged(damage) => {
+                self.damaged += 1;
+                damage
+            }
+        };
+        if self.damages.len() < DAMAGES_KEPT {
+            self.damages.push(damage);
+        }
+    }
+}
+
+/// What reading a log ends with.
+pub(crate) struct Read {
+    pub(crate) report: Report,
+    /// Behind the last complete line.
+    pub(crate) end: u64,
+    /// Whether something stands behind it: an event whose newline is missing, or the beginning of one.
+    pub(crate) has_tail: bool,
+}
+
+/// A line's worth.
+enum Found {
+    Event(u64, Event),
+    Other(Other),
+}
+
+enum Other {
+    Odd(u64),
+    Torn(Damage),
+    Fused(Damage),
+    Damaged(Damage),
+}
+
+/// Hands over the events of a log with their offsets, in the order of the file.
+pub(crate) fn read(log: &Log, mut each: impl FnMut(u64, Event)) -> Result<Read> {
+    let mut report = Report::default();
+    let mut failure = None;
+    let start = log.len();
+    let mut end = None;
+    let done = log.chunks(
+        |chunk| {
+            let last = chunk.bytes.iter().rposition(|byte| *byte == b'\n');
+            let end = last.map(|at| chunk.offset + at as u64 + 1);
+            (clean(&chunk).map_or_else(|| any(log, &chunk), Ok), chunk.offset, end)
+        },
+        |(found, offset, chunk_end), _| {
+            end = chunk_end.or(end).or(Some(offset));
+            match found {
+                Err(error) => {
+                    failure = Some(error);
+                    return ControlFlow::Break(());
+                }
+                Ok(found) => {
+                    for found in found {
+                        match found {
+                            Found::Event(offset, event) => {
+                                report.events += 1;
+                                each(offset, event);
+                            }
+                            Found::Other(other) => report.take(other),
+                        }
+                    }
+                }
+            }
+            ControlFlow::Continue(())
+        },
+    )?;
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    if done.bytes.missing > 0 {
+        let (path, missing) = (log.path().to_owned(), done.bytes.missing);
+        return Err(jsonl_core::Error::Shrunk { path, missing }.into());
+    }
+    // Lines above the limit that cross the end of a chunk are in none.
+    for damage in done.damages {
+        report.take(Other::Damaged(damage));
+    }
+    let end = end.unwrap_or(start);
+    Ok(Read { report, end, has_tail: end < log.len() })
+}
+
+/// A chunk of good lines, each with its newline.
+fn clean(chunk: &Chunk<'_>) -> Option<Vec<Found>> {
+    std::str::from_utf8(chunk.bytes).ok()?;
+    let mut found = Vec::with_capacity(chunk.bytes.len() / 512);
+    for line in chunk.lines() {
+        let text = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);
+        if !line.terminated
+            || checksum::check(text) == Seal::Bad
+            || line.bytes.len() > jsonl_core::MAX_LINE_LEN
+        {
+            return None;
+        }
+        found.push(Found::Event(chunk.offset + line.offset as u64, Event::parse(text)?));
+    }
+    Some(found)
+}
+
+/// Any chunk, line by line.
+fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
+    let lines = log.part(Span { offset: chunk.offset, len: chunk.bytes.len() as u64 })?;
+    let mut found = Vec::new();
+    for line in lines.lines() {
+        let line = line?;
+        match line.verdict() {
+            Verdict::Blank => {}
+            Verdict::Record { .. } => {
+                let text = line.bytes.strip_prefix(b"\xEF\xBB\xBF").filter(|_| line.offset == 0);
+                let text = text.unwrap_or(&line.bytes).trim_ascii();
+                found.push(match Event::parse(text) {
+                    Some(event) => Found::Event(line.offset, event),
+                    None => Found::Other(Other::Odd(line.offset)),
+                });
+            }
+            Verdict::Damaged { .. } => {
+                let Err(damage) = line.parse::<IgnoredAny>() else { continue };
+                let before = found.len();
+                for span in &damage.salvage {
+                    let bytes = log.read(*span)?;
+                    // One inside of another is no record, and has not what an event has.
+                    if let Some(event) = Event::parse(&bytes).filter(|event| !event.ts.is_empty()) {
+                        found.push(Found::Event(span.offset, event));
+                    }
+                }
+                let is_torn =
+                    matches!(damage.kind, DamageKind::Torn | DamageKind::NulRun) || !line.terminated;
+                found.push(Found::Other(match () {
+                    () if found.len() > before => Other::Fused(*damage),
+                    () if is_torn => Other::Torn(*damage),
+                    () => Other::Damaged(*damage),
+                }));
+            }
+        }
+    }
+    Ok(found)
+}

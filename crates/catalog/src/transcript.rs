@@ -1,0 +1,231 @@
+//! What a transcript of Claude Code says about its session: read from its beginning and its end, wherever it lies.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use jsonl_core::{Log, scan};
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::raw::{string_of, text_of};
+use crate::sanitize;
+use crate::time;
+
+/// So many bytes from the beginning are looked at for what is not in the first records.
+const HEAD_LEN_MAX: u64 = 16 << 20;
+
+/// So many lines from the end are looked at for one with an id.
+const TAIL_LINES_MAX: usize = 10_000;
+
+/// What a transcript says about its session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TranscriptMeta {
+    /// Where it lies.
+    pub path: String,
+    /// What came of reading it.
+    pub status: TranscriptStatus,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last changed.
+    pub mtime: Option<SystemTime>,
+    /// The agent's own id of the session.
+    pub session_id: Option<String>,
+    /// The folder that it runs in.
+    pub cwd: Option<String>,
+    /// The branch.
+    pub git_branch: Option<String>,
+    /// The id of the first record that has one.
+    pub first_uuid: Option<String>,
+    /// The id of the last record that has one.
+    pub last_uuid: Option<String>,
+    /// The record that the first one follows.
+    pub first_parent_uuid: Option<String>,
+    /// The first prompt, [sanitised](crate::sanitize()).
+    pub first_prompt: Option<String>,
+}
+
+/// What came of reading a transcript.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TranscriptStatus {
+    /// There is a record in it, or nothing at all.
+    #[default]
+    Ok,
+    /// There is something in it, and no record.
+    Corrupted,
+}
+
+/// What of it stands in the events.
+#[derive(Serialize)]
+pub(crate) struct File<'a> {
+    path: &'a str,
+    first_uuid: Option<&'a str>,
+    last_uuid: Option<&'a str>,
+    size: u64,
+    mtime: Option<String>,
+    status: TranscriptStatus,
+}
+
+impl TranscriptMeta {
+    /// What a transcript says. Records that are damaged are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`](crate::Error::Log) if it can't be read.
+    pub fn read(path: &Path) -> Result<Self> {
+        let log = Log::open(path)?;
+        let mut meta = Self {
+            path: path.to_string_lossy().into_owned(),
+            size: log.len(),
+            mtime: fs::metadata(path).ok().and_then(|metadata| metadata.modified().ok()),
+            ..Self::default()
+        };
+        let (mut records, mut damaged) = (0_u64, 0_u64);
+        for line in log.lines() {
+            let line = line?;
+            let Ok(Some(())) = line.parse::<serde::de::IgnoredAny>().map(|found| found.map(drop)) else {
+                damaged += u64::from(!line.bytes.trim_ascii().is_empty());
+                continue;
+            };
+            records += 1;
+            meta.take(line.bytes.trim_ascii());
+            if meta.is_complete() || line.offset > HEAD_LEN_MAX {
+                break;
+            }
+        }
+        if records == 0 && damaged > 0 {
+            meta.status = TranscriptStatus::Corrupted;
+        }
+        for line in log.lines().rev().take(TAIL_LINES_MAX) {
+            let line = line?;
+            let is_record = matches!(line.parse::<serde::de::IgnoredAny>(), Ok(Some(_)));
+            let uuid =
+                is_record.then(|| member(line.bytes.trim_ascii(), b"uuid").and_then(string_of)).flatten();
+            if uuid.is_some() {
+                meta.last_uuid = uuid;
+                break;
+            }
+        }
+        Ok(meta)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.session_id.is_some()
+            && self.cwd.is_some()
+            && self.git_branch.is_some()
+            && self.first_uuid.is_some()
+            && self.first_prompt.is_some()
+    }
+
+    /// Takes what a record has and was not there before.
+    fn take(&mut self, record: &[u8]) {
+        for (slot, name) in [
+            (&mut self.session_id, &b"sessionId"[..]),
+            (&mut self.cwd, b"cwd"),
+            (&mut self.git_branch, b"gitBranch"),
+        ] {
+            if slot.is_none() {
+                *slot = member(record, name).and_then(string_of);
+            }
+        }
+        if self.first_uuid.is_none() {
+            self.first_uuid = member(record, b"uuid").and_then(string_of);
+            if self.first_uuid.is_some() {
+                self.first_parent_uuid = member(record, b"parentUuid").and_then(string_of);
+            }
+        }
+        if self.first_prompt.is_none() {
+            self.first_prompt =
+                prompt(record).map(|text| sanitize::prompt(&text)).filter(|text| !text.is_empty());
+        }
+    }
+
+    pub(crate) fn file(&self) -> File<'_> {
+        File {
+            path: &self.path,
+            first_uuid: self.first_uuid.as_deref(),
+            last_uuid: self.last_uuid.as_deref(),
+            size: self.size,
+            mtime: self.mtime.map(time::to_text),
+            status: self.status,
+        }
+    }
+}
+
+/// The value of an object's last member of this name.
+fn member<'a>(object: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    scan::members(object).filter(|member| member.key == name).last().map(|member| member.value)
+}
+
+/// What a person said in a record; not what the agent put in for itself.
+fn prompt(record: &[u8]) -> Option<String> {
+    let is = |object, name: &[u8], values: &[&str]| {
+        let text = member(object, name).and_then(text_of);
+        text.is_some_and(|text| values.contains(&&*text))
+    };
+    let message = member(record, b"message").filter(|message| message.starts_with(b"{"))?;
+    let is_human = is(record, b"userType", &["external", "human"]) || is(message, b"role", &["user"]);
+    let is_meta = member(record, b"isMeta") == Some(b"true");
+    if !is(record, b"type", &["user"]) || !is_human || is_meta {
+        return None;
+    }
+    let content = member(message, b"content")?;
+    if content.starts_with(b"\"") {
+        return string_of(content);
+    }
+    let parts: Vec<String> = scan::items(Some(content).filter(|content| content.starts_with(b"["))?)
+        .filter(|part| part.starts_with(b"{") && is(part, b"type", &["text"]))
+        .filter_map(|part| member(part, b"text").and_then(string_of))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+/// Where the transcript of a session is, in the folder of all projects (`~/.claude/projects`). Never another session's.
+#[must_use]
+pub fn find_transcript(projects: &Path, cwd: &Path, session_id: &str) -> Option<PathBuf> {
+    let is_name =
+        !session_id.is_empty() && session_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let name = is_name.then(|| format!("{session_id}.jsonl"))?;
+    let folders = [project_folder(cwd), sessions_db_folder(cwd)];
+    folders.iter().map(|folder| projects.join(folder).join(&name)).find(|path| path.is_file())
+}
+
+/// What Claude Code calls the folder of a project's transcripts: every character but ASCII letters and digits is a dash.
+#[must_use]
+pub fn project_folder(cwd: &Path) -> String {
+    let text = cwd.to_string_lossy();
+    text.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '-' }).collect()
+}
+
+/// What sessions-db takes for it.
+fn sessions_db_folder(cwd: &Path) -> String {
+    cwd.to_string_lossy().replace(['/', '.'], "-")
+}
+
+/// The transcripts in a folder, the one that was changed last first.
+///
+/// # Errors
+///
+/// [`Error::Io`](crate::Error::Io) if the folder can't be read. One that isn't there has none.
+pub fn list_transcripts(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(crate::Error::io("read", folder)(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(crate::Error::io("read", folder))?;
+        let path = entry.path();
+        let metadata = fs::metadata(&path).ok().filter(fs::Metadata::is_file);
+        if let Some(metadata) =
+            metadata.filter(|_| path.extension().is_some_and(|extension| extension == "jsonl"))
+        {
+            found.push((metadata.modified().ok(), path));
+        }
+    }
+    found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}

@@ -1,0 +1,154 @@
+//! Other programs in the same folder: sessions-db's locks, its projection, and whoever watches.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use annals_catalog::{Catalog, CatalogOptions, Error, Observation, Watched};
+
+use crate::support::copy_of;
+
+fn quick(root: &std::path::Path) -> Catalog {
+    CatalogOptions::new().wait(Duration::from_millis(200)).open(root)
+}
+
+#[test]
+fn a_lock_of_a_living_process_is_respected_whichever_file_it_is() {
+    for name in ["sessions-db.json.lock", "sessions-db.lock"] {
+        for store in ["main", "variants/torn-tail"] {
+            let folder = copy_of(store);
+            let lock = folder.path().join(name);
+            let stamp = format!("{}\t2026-11-20T08:00:00.000Z\n", std::process::id());
+            fs::write(&lock, &stamp).unwrap();
+            let catalog = quick(folder.path());
+            let before = fs::read(catalog.log_path()).unwrap();
+            let begun = Instant::now();
+            let refused = catalog.observe(&Observation::new("agent"));
+            let Err(Error::Locked { pid, .. }) = refused else { panic!("{refused:?}") };
+            assert_eq!(pid, Some(std::process::id()));
+            assert!(begun.elapsed() >= Duration::from_millis(200));
+            assert_eq!(fs::read(catalog.log_path()).unwrap(), before);
+            assert_eq!(fs::read_to_string(&lock).unwrap(), stamp);
+            // Reading waits for nobody.
+            catalog.projection().unwrap();
+            fs::remove_file(&lock).unwrap();
+            catalog.observe(&Observation::new("agent")).unwrap();
+            assert!(!lock.exists());
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_of_a_dead_process_is_taken_away() {
+    let folder = copy_of("variants/stale-lock");
+    let lock = folder.path().join("sessions-db.json.lock");
+    let old = fs::File::options().write(true).open(&lock).unwrap();
+    old.set_modified(std::time::SystemTime::now() - Duration::from_secs(60)).unwrap();
+    let begun = Instant::now();
+    quick(folder.path()).observe(&Observation::new("agent")).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(!lock.exists());
+}
+
+#[test]
+fn a_waiting_writer_goes_on_when_the_lock_is_given_up() {
+    let folder = copy_of("main");
+    let lock = folder.path().join("sessions-db.json.lock");
+    fs::write(&lock, format!("{}\t2026-11-20T08:00:00.000Z\n", std::process::id())).unwrap();
+    let catalog = Catalog::open(folder.path());
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| catalog.observe(&Observation::new("agent")).unwrap());
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(!waiting.is_finished());
+        fs::remove_file(&lock).unwrap();
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn an_exported_projection_is_whole_and_replaced_by_the_next_event() {
+    let folder = copy_of("main");
+    let catalog = Catalog::open(folder.path());
+    let projection = folder.path().join("sessions-db.json");
+    catalog.export(&projection).unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&fs::read(&projection).unwrap()).unwrap();
+    assert_eq!(shown["sessions"].as_object().unwrap().len(), 44);
+    assert_eq!(shown["_meta"]["event_count"], 157);
+    catalog.set_alias("early-bird", Some("later")).unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&fs::read(&projection).unwrap()).unwrap();
+    assert_eq!(shown.get("sessions"), None, "sessions-db makes it anew");
+    // Where there was none, there is none.
+    fs::remove_file(&projection).unwrap();
+    catalog.set_alias("later", None).unwrap();
+    assert!(!projection.exists());
+}
+
+#[test]
+fn changes_are_seen_as_they_come_whoever_makes_them() {
+    let folder = copy_of("main");
+    let (ours, theirs) = (Catalog::open(folder.path()), Catalog::open(folder.path()));
+    let mut watch = ours.watch().unwrap();
+    assert!(watch.next_within(Duration::ZERO).unwrap().is_none());
+    let event = theirs.set_alias("early-bird", Some("later")).unwrap();
+    let wait = Duration::from_secs(5);
+    let Some(Watched::Event(found)) = watch.next_within(wait).unwrap() else { panic!() };
+    assert_eq!(*found, event);
+    // What is no event is passed over.
+    let mut log = fs::read(ours.log_path()).unwrap();
+    log.extend_from_slice(b"{}\nnoise\n");
+    fs::write(ours.log_path(), &log).unwrap();
+    let event = theirs.set_alias("later", None).unwrap();
+    loop {
+        match watch.next_within(wait).unwrap() {
+            Some(Watched::Event(found)) if *found == event => break,
+            // Written in place, it may count as another log.
+            Some(_) => {}
+            None => panic!("not seen"),
+        }
+    }
+}
+
+#[test]
+fn damage_is_named_and_hides_nothing() {
+    let folder = copy_of("main");
+    let catalog = Catalog::open(folder.path());
+    let before = catalog.projection().unwrap();
+    let mut log = fs::read(catalog.log_path()).unwrap();
+    log.extend_from_slice(b"{\"op\":\"close\",\"stable");
+    fs::write(catalog.log_path(), &log).unwrap();
+    assert_eq!(catalog.report().unwrap().torn, 1);
+    assert_eq!(catalog.projection().unwrap(), before);
+    // The next event stands on a line of its own.
+    catalog.set_alias("early-bird", Some("later")).unwrap();
+    log = fs::read(catalog.log_path()).unwrap();
+    log.extend_from_slice(b"no JSON at all\n{}\n5\n\n");
+    fs::write(catalog.log_path(), &log).unwrap();
+    let (projection, report) = catalog.verify().unwrap();
+    assert_eq!((report.events, report.torn, report.odd, report.damaged), (158, 1, 2, 1));
+    assert_eq!(projection, catalog.projection().unwrap());
+    assert_eq!(projection.with_alias("later").count(), 1);
+}
+
+#[test]
+fn every_cut_of_a_log_is_read_and_continued() {
+    let source = copy_of("variants/loose-events");
+    let whole = fs::read(Catalog::open(source.path()).log_path()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(folder.path());
+    catalog.init().unwrap();
+    for cut in (0..whole.len()).step_by(3) {
+        fs::write(catalog.log_path(), &whole[..cut]).unwrap();
+        let catalog = CatalogOptions::new()
+            .durability(annals_catalog::Durability::Buffer)
+            .cache_above(Some(0))
+            .open(folder.path());
+        let before = catalog.projection().unwrap();
+        let complete = whole[..cut].iter().filter(|byte| **byte == b'\n').count();
+        assert!(before.meta().event_count <= complete as u64 + 1);
+        let seen = catalog.observe(&Observation::new("after the cut")).unwrap();
+        let after = Catalog::open(folder.path()).projection().unwrap();
+        assert_eq!(after.meta().event_count, before.meta().event_count + 1, "{cut}");
+        assert_eq!(after, catalog.projection().unwrap());
+        assert!(after.get(&seen.stable_id).is_some());
+    }
+}
