@@ -15,8 +15,8 @@ pub const ROOT_VARIABLE: &str = "DRUUMEN_SESSIONS_DB_ROOT";
 /// In a workspace that keeps tickets.
 const TICKETS: [&str; 2] = ["tickets", "_logs"];
 
-/// In any other.
-const DOT_FOLDER: &str = ".dru-code";
+/// The folder of a catalog, in the folder whose it is.
+pub const DOT_FOLDER: &str = ".dru-code";
 
 /// Where the catalog is.
 #[derive(Clone, Debug, PartialEq, Eq)]

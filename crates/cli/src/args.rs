@@ -1,5 +1,6 @@
 //! What can be typed.
 
+pub(crate) mod catalog;
 pub(crate) mod memory;
 pub(crate) mod sessions;
 pub(crate) mod trust;
@@ -67,6 +68,7 @@ pub(crate) enum Command {
     Export(sessions::Export),
     Memory(memory::Memory),
     Trust(trust::Trust),
+    Catalog(catalog::Catalog),
     /// Append to bare files, and repair them
     #[command(subcommand)]
     Log(LogCommand),

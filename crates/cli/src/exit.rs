@@ -53,6 +53,8 @@ pub(crate) enum Failure {
     Memory(annals_memory::Error),
     /// Something about an approval.
     Trust(annals_trust::Error),
+    /// Something about the catalog.
+    Catalog(annals_catalog::Error),
     /// Anything else, with what to say about it.
     Told(Exit, String),
 }
@@ -67,6 +69,7 @@ impl Failure {
             Self::Session(error) => exit_of_session(error),
             Self::Memory(error) => exit_of_memory(error),
             Self::Trust(error) => exit_of_trust(error),
+            Self::Catalog(error) => exit_of_catalog(error),
         }
     }
 }
@@ -115,6 +118,21 @@ fn exit_of_trust(error: &annals_trust::Error) -> Exit {
     }
 }
 
+fn exit_of_catalog(error: &annals_catalog::Error) -> Exit {
+    use annals_catalog::Error as Catalog;
+    match error {
+        Catalog::Log(error) => exit_of_log(error),
+        Catalog::NoCatalog { .. } | Catalog::NotFound { .. } => Exit::NotFound,
+        Catalog::OwnParent | Catalog::Cycle { .. } | Catalog::Ambiguous { .. } => Exit::Findings,
+        Catalog::Locked { .. } => Exit::Busy,
+        Catalog::UnknownOutcome { .. }
+        | Catalog::UnknownState { .. }
+        | Catalog::Empty { .. }
+        | Catalog::Thresholds { .. } => Exit::Usage,
+        _ => exit_of_io(error.io_kind()),
+    }
+}
+
 fn exit_of_io(kind: Option<io::ErrorKind>) -> Exit {
     match kind {
         Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Exit::NotFound,
@@ -152,6 +170,15 @@ impl From<annals_trust::Error> for Failure {
         match error {
             annals_trust::Error::Log(error) => Self::Log(error),
             other => Self::Trust(other),
+        }
+    }
+}
+
+impl From<annals_catalog::Error> for Failure {
+    fn from(error: annals_catalog::Error) -> Self {
+        match error {
+            annals_catalog::Error::Log(error) => Self::Log(error),
+            other => Self::Catalog(other),
         }
     }
 }
@@ -197,6 +224,10 @@ impl Display for Failure {
                 })
             }
             Self::Trust(error) => {
+                f.write_str(&name(&error.to_string()))?;
+                f.write_str(what_next(error.io_kind()))
+            }
+            Self::Catalog(error) => {
                 f.write_str(&name(&error.to_string()))?;
                 f.write_str(what_next(error.io_kind()))
             }

@@ -67,6 +67,7 @@ fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
         Command::Import(import) => commands::sessions::import::run(import, &home, out),
         Command::Export(export) => commands::sessions::export::run(export, &home, out),
         Command::Memory(memory) => commands::memory::run(memory, &home, out),
+        Command::Catalog(catalog) => commands::catalog::run(catalog, &home, out),
         Command::Trust(trust) => commands::trust::run(trust, &home, out),
         Command::Log(LogCommand::Append(append)) => commands::log_append::run(append, out),
         Command::Log(LogCommand::Repair(repair)) => commands::log_repair::run(repair, out),

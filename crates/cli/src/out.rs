@@ -68,6 +68,17 @@ impl Out {
         Ok(self.stdout.write_all(b"\n")?)
     }
 
+    /// JSON over several lines, in another program's shape.
+    pub(crate) fn pretty(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        serde_json::to_writer_pretty(&mut self.stdout, value).map_err(io::Error::from)?;
+        Ok(self.stdout.write_all(b"\n")?)
+    }
+
+    /// No colours, whatever was asked for before.
+    pub(crate) fn no_color(&mut self) {
+        self.color = false;
+    }
+
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         Ok(self.stdout.write_all(bytes)?)
     }

@@ -23,5 +23,8 @@ mod memory;
 /// Do the commands on trust say yes to nothing but what was approved?
 mod trust;
 
+/// Do the commands on the catalog say what sessions-db's say, and does its hook never fail the agent?
+mod catalog;
+
 /// Does the program end as documented, whatever it is given?
 mod ending;
