@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod appending;
+mod catalogs;
 mod corpus;
 mod measure;
 #[cfg(unix)]
@@ -35,6 +36,7 @@ fn main() {
     reading::run(&corpora, &mut table);
     appending::run(&folder(), size, &mut table);
     sessions::run(&folder(), size, &mut table);
+    catalogs::run(&folder(), size, &mut table);
     #[cfg(unix)]
     memories::run(&folder(), size, &mut table);
     table.finish();

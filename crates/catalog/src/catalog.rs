@@ -188,7 +188,7 @@ impl Catalog {
         }
         let log = self.options.read_options().open(&self.log)?;
         let mut projection = Projection::new(self.options.rules);
-        let read = fold::read(&log, |_, event| projection.apply(&event))?;
+        let read = fold::read(&log, |_, event| projection.apply(event))?;
         Ok((projection, read.report))
     }
 
@@ -257,7 +257,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`session`](Self::session); [`Error::Empty`]; [`Error::Locked`] and [`Error::Log`] when writing fails.
-    pub fn set_alias(&self, id: &str, alias: Option<&str>) -> Result<Event> {
+    pub fn set_alias(&self, id: &str, alias: Option<&str>) -> Result<Event<'static>> {
         self.change(id, Change::alias(alias)?)
     }
 
@@ -266,7 +266,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`set_alias`](Self::set_alias).
-    pub fn link(&self, id: &str, links: Links) -> Result<Event> {
+    pub fn link(&self, id: &str, links: Links<'_>) -> Result<Event<'static>> {
         self.change(id, Change::link(links)?)
     }
 
@@ -275,7 +275,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`set_alias`](Self::set_alias).
-    pub fn unlink(&self, id: &str, links: Links) -> Result<Event> {
+    pub fn unlink(&self, id: &str, links: Links<'_>) -> Result<Event<'static>> {
         self.change(id, Change::unlink(links)?)
     }
 
@@ -284,7 +284,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`set_alias`](Self::set_alias); [`Error::OwnParent`], [`Error::Cycle`].
-    pub fn set_parent(&self, id: &str, parent: Option<&str>) -> Result<Event> {
+    pub fn set_parent(&self, id: &str, parent: Option<&str>) -> Result<Event<'static>> {
         self.change(id, Change::parent(parent)?)
     }
 
@@ -293,7 +293,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`set_alias`](Self::set_alias).
-    pub fn close(&self, id: &str, outcome: Outcome, reason: Option<&str>) -> Result<Event> {
+    pub fn close(&self, id: &str, outcome: Outcome, reason: Option<&str>) -> Result<Event<'static>> {
         self.change(id, Change::close(outcome, reason))
     }
 
@@ -302,7 +302,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As those of what made the change.
-    pub fn change(&self, id: &str, change: Change) -> Result<Event> {
+    pub fn change(&self, id: &str, change: Change) -> Result<Event<'static>> {
         self.commit(|batch| {
             let event = batch.event(id, change)?;
             batch.push(event)
@@ -314,7 +314,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`change`](Self::change).
-    pub fn dry_run(&self, id: &str, change: Change) -> Result<Event> {
+    pub fn dry_run(&self, id: &str, change: Change) -> Result<Event<'static>> {
         change.event(&self.look()?.projection, id, (self.options.clock)())
     }
 
@@ -523,12 +523,8 @@ impl Catalog {
 
 /// Adds the events of a log's part; whether something is in the projection now that has no newline yet.
 fn extend(held: &mut Held, part: &Log) -> Result<bool> {
-    let mut last = 0;
     let projection = &mut held.projection;
-    let read = fold::read(part, |offset, event| {
-        last = offset;
-        projection.apply(&event);
-    })?;
+    let read = fold::read(part, |_, event| projection.apply(event))?;
     let (all, new) = (&mut held.report, read.report);
     all.events += new.events;
     all.odd += new.odd;
@@ -560,12 +556,12 @@ impl Batch<'_, '_, '_> {
         (self.catalog.options.clock)()
     }
 
-    fn event(&self, id: &str, change: Change) -> Result<Event> {
+    fn event(&self, id: &str, change: Change) -> Result<Event<'static>> {
         change.event(&self.held.projection, id, self.now())
     }
 
     /// Writes an event when the transaction ends, and takes it into account at once.
-    pub(crate) fn push(&mut self, event: Event) -> Result<Event> {
+    pub(crate) fn push(&mut self, event: Event<'static>) -> Result<Event<'static>> {
         let appended = self.transaction.append(&event)?;
         self.has_pushed = true;
         self.held.projection.apply(&event);

@@ -1,5 +1,6 @@
 //! Changes to one session: checked against what is known, then an event.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::SystemTime;
 
@@ -17,7 +18,7 @@ const CANDIDATES_NAMED: usize = 5;
 /// A change to one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    op: Op,
+    op: Op<'static>,
 }
 
 impl Change {
@@ -35,7 +36,7 @@ impl Change {
     /// # Errors
     ///
     /// [`Error::Empty`] if there are none.
-    pub fn link(links: Links) -> Result<Self> {
+    pub fn link(links: Links<'_>) -> Result<Self> {
         Ok(Self { op: Op::Link { links: tidied(links)?, is_removal: false } })
     }
 
@@ -44,7 +45,7 @@ impl Change {
     /// # Errors
     ///
     /// [`Error::Empty`] if there are none.
-    pub fn unlink(links: Links) -> Result<Self> {
+    pub fn unlink(links: Links<'_>) -> Result<Self> {
         Ok(Self { op: Op::Unlink(tidied(links)?) })
     }
 
@@ -60,12 +61,12 @@ impl Change {
     /// How it ended, and why.
     #[must_use]
     pub fn close(outcome: Outcome, reason: Option<&str>) -> Self {
-        let reason = reason.map_or(Setting::Keep, |reason| Setting::Set(reason.to_owned()));
-        Self { op: Op::Close { outcome: Some(outcome.name().to_owned()), reason } }
+        let reason = reason.map_or(Setting::Keep, |reason| Setting::Set(Cow::Owned(reason.to_owned())));
+        Self { op: Op::Close { outcome: Some(Cow::Borrowed(outcome.name())), reason } }
     }
 
     /// The event that it is for a session.
-    pub(crate) fn event(self, sessions: &Projection, id: &str, now: SystemTime) -> Result<Event> {
+    pub(crate) fn event(self, sessions: &Projection, id: &str, now: SystemTime) -> Result<Event<'static>> {
         let child = find_one(sessions, id)?.stable_id;
         let op = match self.op {
             Op::SetParent(Setting::Set(parent)) => {
@@ -76,7 +77,7 @@ impl Change {
                 if let Some(hops) = tree::hops(sessions, &child, &parent) {
                     return Err(Error::Cycle { child, parent, hops });
                 }
-                Op::SetParent(Setting::Set(parent))
+                Op::SetParent(Setting::Set(Cow::Owned(parent)))
             }
             op => op,
         };
@@ -84,16 +85,17 @@ impl Change {
     }
 }
 
-fn setting(value: Option<&str>, what: &'static str) -> Result<Setting> {
+fn setting(value: Option<&str>, what: &'static str) -> Result<Setting<'static>> {
     match value {
         None => Ok(Setting::Clear),
         Some("") => Err(Error::Empty { what }),
-        Some(value) => Ok(Setting::Set(value.to_owned())),
+        Some(value) => Ok(Setting::Set(Cow::Owned(value.to_owned()))),
     }
 }
 
 /// Each once, in their order.
-fn tidied(mut links: Links) -> Result<Links> {
+fn tidied(links: Links<'_>) -> Result<Links<'static>> {
+    let mut links = links.into_owned();
     for names in [&mut links.tasks, &mut links.projects] {
         let mut seen = HashSet::new();
         names.retain(|name| !name.is_empty() && seen.insert(name.clone()));
@@ -130,6 +132,11 @@ pub(crate) fn find_one(sessions: &Projection, id: &str) -> Result<Session> {
     }
 }
 
-pub(crate) fn new_event(stable_id: String, op: Op, now: SystemTime) -> Event {
-    Event { ts: time::to_text(now), event_id: Some(id::new_event_id(now)), stable_id, op }
+pub(crate) fn new_event(stable_id: String, op: Op<'static>, now: SystemTime) -> Event<'static> {
+    Event {
+        ts: Cow::Owned(time::to_text(now)),
+        event_id: Some(Cow::Owned(id::new_event_id(now))),
+        stable_id: Cow::Owned(stable_id),
+        op,
+    }
 }

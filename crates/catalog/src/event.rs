@@ -7,127 +7,130 @@
 //! A line is an event if it is an object with an `op` and a `stable_id`. A value of another type than the one that its
 //! member has counts as absent.
 
-use jsonl_core::scan;
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::raw::{Raw, name_of, string_of, text_of};
+use crate::outline::Outline;
+use crate::raw::Raw;
+use crate::session::TranscriptFile;
 
 /// Something that happened to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<'a> {
     /// When, by the clock of whoever wrote it. Empty if the line has none.
-    pub ts: String,
+    pub ts: Cow<'a, str>,
     /// Its own id.
-    pub event_id: Option<String>,
+    pub event_id: Option<Cow<'a, str>>,
     /// Whom it happened to.
-    pub stable_id: String,
+    pub stable_id: Cow<'a, str>,
     /// What happened.
-    pub op: Op,
+    pub op: Op<'a>,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Op {
+pub enum Op<'a> {
     /// An agent's session was seen.
-    Seen(Box<Seen>),
+    Seen(Box<Seen<'a>>),
     /// Tasks or projects belong to it.
     Link {
         /// Which, and of what.
-        links: Links,
+        links: Links<'a>,
         /// A marker of old versions by which nothing happens.
         is_removal: bool,
     },
     /// Tasks or projects don't belong to it any longer.
-    Unlink(Links),
+    Unlink(Links<'a>),
     /// It has another name, or none.
-    SetAlias(Setting),
+    SetAlias(Setting<'a>),
     /// It has another parent, or none.
-    SetParent(Setting),
+    SetParent(Setting<'a>),
     /// It came to an end, or was opened again.
     Close {
         /// How it ended.
-        outcome: Option<String>,
+        outcome: Option<Cow<'a, str>>,
         /// Why.
-        reason: Setting,
+        reason: Setting<'a>,
     },
     /// Somebody looked how long nothing has happened.
     Sweep {
         /// What it is therefore.
-        activity_state: Option<String>,
+        activity_state: Option<Cow<'a, str>>,
         /// When something last happened.
-        effective_last_progress: Option<String>,
+        effective_last_progress: Option<Cow<'a, str>>,
     },
     /// Parents that a person proposes.
     ManualLink {
         /// Them.
-        candidates: Vec<Raw>,
+        candidates: Vec<Raw<'a>>,
     },
     /// An operation of another version.
-    Unknown(String),
+    Unknown(Cow<'a, str>),
 }
 
 /// What a value is to be from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Setting {
+pub enum Setting<'a> {
     /// None.
     Clear,
     /// This.
-    Set(String),
+    Set(Cow<'a, str>),
     /// As it was: the line has nothing that could be one.
     Keep,
 }
 
 /// Tasks and projects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Links {
+pub struct Links<'a> {
     /// Names of tasks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tasks: Vec<String>,
+    pub tasks: Vec<Cow<'a, str>>,
     /// Names of projects.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub projects: Vec<String>,
+    pub projects: Vec<Cow<'a, str>>,
 }
 
 /// Everything that is seen of an agent's session at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Seen {
+pub struct Seen<'a> {
     /// The agent's own id of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub claude_session_id: Option<String>,
+    pub claude_session_id: Option<Cow<'a, str>>,
     /// The folder that it runs in.
-    pub cwd: Option<String>,
+    pub cwd: Option<Cow<'a, str>>,
     /// The branch.
-    pub branch_at_start: Option<String>,
+    pub branch_at_start: Option<Cow<'a, str>>,
     /// The branch, too: the session keeps the first of these and the last of those.
-    pub branch_current: Option<String>,
+    pub branch_current: Option<Cow<'a, str>>,
     /// The commit.
-    pub head_at_start: Option<String>,
+    pub head_at_start: Option<Cow<'a, str>>,
     /// The commit, too.
-    pub head_last_seen: Option<String>,
+    pub head_last_seen: Option<Cow<'a, str>>,
     /// The worktree as it was given.
-    pub worktree_path_observed: Option<String>,
+    pub worktree_path_observed: Option<Cow<'a, str>>,
     /// The worktree without links.
-    pub worktree_realpath: Option<String>,
+    pub worktree_realpath: Option<Cow<'a, str>>,
     /// What git calls a linked worktree.
-    pub worktree_registry_name: Option<String>,
+    pub worktree_registry_name: Option<Cow<'a, str>>,
     /// The repository that all its worktrees share.
-    pub git_common_dir: Option<String>,
+    pub git_common_dir: Option<Cow<'a, str>>,
     /// The agent's transcript: an object with `path`, `first_uuid`, `last_uuid`, `size`, `mtime` and `status`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub transcript_file: Option<Raw>,
+    pub transcript_file: Option<TranscriptFile<'a>>,
     /// What it began with.
     #[serde(skip_serializing_if = "Fingerprints::is_empty")]
-    pub fingerprints: Fingerprints,
+    pub fingerprints: Fingerprints<'a>,
     /// The beginning of the first prompt, sanitised.
-    pub first_prompt_preview: Option<String>,
+    pub first_prompt_preview: Option<Cow<'a, str>>,
     /// Why it was taken for the session that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub identity_resolution: Option<Raw>,
+    pub identity_resolution: Option<Raw<'a>>,
     /// Sessions that it may go on from: objects with a `stable_id`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub parent_candidate_ids: Vec<Raw>,
+    pub parent_candidate_ids: Vec<Raw<'a>>,
     /// How many more there were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_candidates_omitted_count: Option<u64>,
@@ -135,20 +138,74 @@ pub struct Seen {
 
 /// What a session began with: the first 16 hexadecimal digits of a SHA-256 each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct Fingerprints {
+pub struct Fingerprints<'a> {
     /// Of the first prompt, sanitised.
-    pub first_human_prompt_v1: Option<String>,
+    pub first_human_prompt_v1: Option<Cow<'a, str>>,
     /// Of the first record's id and that of its parent.
-    pub lineage_prefix_v1: Option<String>,
+    pub lineage_prefix_v1: Option<Cow<'a, str>>,
 }
 
-impl Fingerprints {
+impl<'a> Fingerprints<'a> {
     fn is_empty(&self) -> bool {
         self.first_human_prompt_v1.is_none() && self.lineage_prefix_v1.is_none()
     }
+
+    fn into_owned(self) -> Fingerprints<'static> {
+        Fingerprints {
+            first_human_prompt_v1: own(self.first_human_prompt_v1),
+            lineage_prefix_v1: own(self.lineage_prefix_v1),
+        }
+    }
 }
 
-impl Op {
+fn own(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
+    text.map(|text| Cow::Owned(text.into_owned()))
+}
+
+fn own_all(texts: Vec<Cow<'_, str>>) -> Vec<Cow<'static, str>> {
+    texts.into_iter().map(|text| Cow::Owned(text.into_owned())).collect()
+}
+
+impl Setting<'_> {
+    fn into_owned(self) -> Setting<'static> {
+        match self {
+            Self::Clear => Setting::Clear,
+            Self::Set(value) => Setting::Set(Cow::Owned(value.into_owned())),
+            Self::Keep => Setting::Keep,
+        }
+    }
+}
+
+impl Links<'_> {
+    pub(crate) fn into_owned(self) -> Links<'static> {
+        Links { tasks: own_all(self.tasks), projects: own_all(self.projects) }
+    }
+}
+
+impl Seen<'_> {
+    fn into_owned(self) -> Seen<'static> {
+        Seen {
+            claude_session_id: own(self.claude_session_id),
+            cwd: own(self.cwd),
+            branch_at_start: own(self.branch_at_start),
+            branch_current: own(self.branch_current),
+            head_at_start: own(self.head_at_start),
+            head_last_seen: own(self.head_last_seen),
+            worktree_path_observed: own(self.worktree_path_observed),
+            worktree_realpath: own(self.worktree_realpath),
+            worktree_registry_name: own(self.worktree_registry_name),
+            git_common_dir: own(self.git_common_dir),
+            transcript_file: self.transcript_file.map(TranscriptFile::into_owned),
+            fingerprints: self.fingerprints.into_owned(),
+            first_prompt_preview: own(self.first_prompt_preview),
+            identity_resolution: self.identity_resolution.map(Raw::into_owned),
+            parent_candidate_ids: self.parent_candidate_ids.into_iter().map(Raw::into_owned).collect(),
+            parent_candidates_omitted_count: self.parent_candidates_omitted_count,
+        }
+    }
+}
+
+impl Op<'_> {
     /// Its name in a line.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -164,152 +221,49 @@ impl Op {
             Self::Unknown(name) => name,
         }
     }
+
+    fn into_owned(self) -> Op<'static> {
+        match self {
+            Self::Seen(seen) => Op::Seen(Box::new(seen.into_owned())),
+            Self::Link { links, is_removal } => Op::Link { links: links.into_owned(), is_removal },
+            Self::Unlink(links) => Op::Unlink(links.into_owned()),
+            Self::SetAlias(setting) => Op::SetAlias(setting.into_owned()),
+            Self::SetParent(setting) => Op::SetParent(setting.into_owned()),
+            Self::Close { outcome, reason } => {
+                Op::Close { outcome: own(outcome), reason: reason.into_owned() }
+            }
+            Self::Sweep { activity_state, effective_last_progress } => Op::Sweep {
+                activity_state: own(activity_state),
+                effective_last_progress: own(effective_last_progress),
+            },
+            Self::ManualLink { candidates } => {
+                Op::ManualLink { candidates: candidates.into_iter().map(Raw::into_owned).collect() }
+            }
+            Self::Unknown(name) => Op::Unknown(Cow::Owned(name.into_owned())),
+        }
+    }
 }
 
-impl Event {
+impl<'a> Event<'a> {
     /// What a line says, without its newline; `None` if it is no JSON object with an `op` and a `stable_id`.
     #[must_use]
-    pub fn parse(line: &[u8]) -> Option<Self> {
-        let (mut ts, mut event_id, mut op, mut stable_id, mut payload) = (None, None, None, None, None);
-        let mut members = scan::members(line);
-        for member in &mut members {
-            match &*name_of(member.key) {
-                b"ts" => ts = string_of(member.value),
-                b"event_id" => event_id = string_of(member.value),
-                b"op" => op = text_of(member.value),
-                b"stable_id" => stable_id = string_of(member.value),
-                b"payload" => payload = Some(member.value),
-                _ => {}
-            }
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
+        Some(Outline::of(line)?.event(line))
+    }
+
+    /// The same without what it was parsed from.
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static> {
+        Event {
+            ts: Cow::Owned(self.ts.into_owned()),
+            event_id: own(self.event_id),
+            stable_id: Cow::Owned(self.stable_id.into_owned()),
+            op: self.op.into_owned(),
         }
-        if !members.is_whole() {
-            return None;
-        }
-        let op = op.filter(|op| !op.is_empty())?;
-        let op = Payload(payload.unwrap_or(b"{}")).op(&op);
-        Some(Self { ts: ts.unwrap_or_default(), event_id, stable_id: stable_id?, op })
     }
 }
 
-/// A payload's JSON.
-struct Payload<'a>(&'a [u8]);
-
-impl<'a> Payload<'a> {
-    fn members(&self) -> impl Iterator<Item = (std::borrow::Cow<'a, [u8]>, &'a [u8])> {
-        scan::members(self.0).map(|member| (name_of(member.key), member.value))
-    }
-
-    /// The last member of this name.
-    fn member(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.members().filter(|(key, _)| **key == *name).last().map(|(_, value)| value)
-    }
-
-    fn op(&self, name: &str) -> Op {
-        match name {
-            "session_seen" => Op::Seen(Box::new(self.seen())),
-            "session_link" => {
-                Op::Link { links: self.links(), is_removal: self.member(b"remove") == Some(b"true") }
-            }
-            "session_unlink" => Op::Unlink(self.links()),
-            "alias_set" => Op::SetAlias(self.setting(b"alias")),
-            "parent_set" => Op::SetParent(self.setting(b"parent_session_id")),
-            "close" => Op::Close { outcome: self.string(b"outcome"), reason: self.reason() },
-            "sweep" => Op::Sweep {
-                activity_state: self.string(b"activity_state"),
-                effective_last_progress: self.string(b"effective_last_progress"),
-            },
-            "manual_link" => Op::ManualLink { candidates: self.objects(b"parent_candidate_ids") },
-            other => Op::Unknown(other.to_owned()),
-        }
-    }
-
-    fn string(&self, name: &[u8]) -> Option<String> {
-        self.member(name).and_then(string_of)
-    }
-
-    fn reason(&self) -> Setting {
-        match self.member(b"closed_reason") {
-            Some(b"null") => Setting::Clear,
-            Some(value) => text_of(value).map_or(Setting::Keep, |text| Setting::Set(text.into_owned())),
-            None => Setting::Keep,
-        }
-    }
-
-    fn setting(&self, name: &[u8]) -> Setting {
-        match self.member(name) {
-            Some(b"null") => Setting::Clear,
-            Some(value) => string_of(value).map_or(Setting::Keep, Setting::Set),
-            None => Setting::Keep,
-        }
-    }
-
-    fn links(&self) -> Links {
-        let strings = |name: &[u8]| {
-            let array = self.member(name).filter(|value| value.starts_with(b"["));
-            scan::items(array.unwrap_or(b"[]")).filter_map(string_of).collect()
-        };
-        Links { tasks: strings(b"tasks"), projects: strings(b"projects") }
-    }
-
-    fn objects(&self, name: &[u8]) -> Vec<Raw> {
-        objects(self.member(name).unwrap_or(b"[]"))
-    }
-
-    fn seen(&self) -> Seen {
-        let mut seen = Seen::default();
-        for (key, value) in self.members() {
-            let slot = match &*key {
-                b"claude_session_id" => &mut seen.claude_session_id,
-                b"cwd" => &mut seen.cwd,
-                b"branch_at_start" => &mut seen.branch_at_start,
-                b"branch_current" => &mut seen.branch_current,
-                b"head_at_start" => &mut seen.head_at_start,
-                b"head_last_seen" => &mut seen.head_last_seen,
-                b"worktree_path_observed" => &mut seen.worktree_path_observed,
-                b"worktree_realpath" => &mut seen.worktree_realpath,
-                b"worktree_registry_name" => &mut seen.worktree_registry_name,
-                b"git_common_dir" => &mut seen.git_common_dir,
-                b"first_prompt_preview" => &mut seen.first_prompt_preview,
-                b"transcript_file" => {
-                    seen.transcript_file = Raw::new(value).filter(|raw| raw.text().starts_with('{'));
-                    continue;
-                }
-                b"fingerprints" => {
-                    let prints = Payload(if value.starts_with(b"{") { value } else { b"{}" });
-                    seen.fingerprints = Fingerprints {
-                        first_human_prompt_v1: prints.string(b"first_human_prompt_v1"),
-                        lineage_prefix_v1: prints.string(b"lineage_prefix_v1"),
-                    };
-                    continue;
-                }
-                b"identity_resolution" => {
-                    seen.identity_resolution = Raw::new(value);
-                    continue;
-                }
-                b"parent_candidate_ids" => {
-                    seen.parent_candidate_ids = objects(value);
-                    continue;
-                }
-                b"parent_candidates_omitted_count" => {
-                    let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
-                    seen.parent_candidates_omitted_count = number;
-                    continue;
-                }
-                _ => continue,
-            };
-            *slot = string_of(value);
-        }
-        seen
-    }
-}
-
-/// The objects of an array.
-fn objects(array: &[u8]) -> Vec<Raw> {
-    let array = if array.starts_with(b"[") { array } else { b"[]" };
-    scan::items(array).filter(|item| item.starts_with(b"{")).filter_map(Raw::new).collect()
-}
-
-impl Serialize for Event {
+impl Serialize for Event<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(5))?;
         map.serialize_entry("ts", &self.ts)?;
@@ -322,11 +276,11 @@ impl Serialize for Event {
 }
 
 /// A payload, as it is written.
-pub(crate) struct WrittenPayload<'a>(pub(crate) &'a Op);
+pub(crate) struct WrittenPayload<'a>(pub(crate) &'a Op<'a>);
 
 impl Serialize for WrittenPayload<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entry = |serializer: S, name, value: &Setting| {
+        let entry = |serializer: S, name, value: &Setting<'_>| {
             let mut map = serializer.serialize_map(None)?;
             match value {
                 Setting::Clear => map.serialize_entry(name, &())?,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::event::Event;
+use crate::outline::Outline;
 
 /// Details of so many damages are kept. Counting goes on after it.
 pub const DAMAGES_KEPT: usize = 100;
@@ -79,9 +80,17 @@ pub(crate) struct Read {
     pub(crate) has_tail: bool,
 }
 
+/// What a chunk of a log holds.
+enum Held {
+    /// Nothing but events: the bytes, and where each begins.
+    Events(Vec<u8>, Vec<(usize, Outline)>),
+    /// Anything.
+    Any(Vec<Found>),
+}
+
 /// A line's worth.
 enum Found {
-    Event(u64, Event),
+    Event(u64, Event<'static>),
     Other(Other),
 }
 
@@ -93,7 +102,7 @@ enum Other {
 }
 
 /// Hands over the events of a log with their offsets, in the order of the file.
-pub(crate) fn read(log: &Log, mut each: impl FnMut(u64, Event)) -> Result<Read> {
+pub(crate) fn read(log: &Log, mut each: impl FnMut(u64, &Event<'_>)) -> Result<Read> {
     let mut report = Report::default();
     let mut failure = None;
     let start = log.len();
@@ -102,7 +111,7 @@ pub(crate) fn read(log: &Log, mut each: impl FnMut(u64, Event)) -> Result<Read> 
         |chunk| {
             let last = chunk.bytes.iter().rposition(|byte| *byte == b'\n');
             let end = last.map(|at| chunk.offset + at as u64 + 1);
-            (clean(&chunk).map_or_else(|| any(log, &chunk), Ok), chunk.offset, end)
+            (clean(&chunk).map_or_else(|| any(log, &chunk).map(Held::Any), Ok), chunk.offset, end)
         },
         |(found, offset, chunk_end), _| {
             end = chunk_end.or(end).or(Some(offset));
@@ -111,12 +120,19 @@ pub(crate) fn read(log: &Log, mut each: impl FnMut(u64, Event)) -> Result<Read> 
                     failure = Some(error);
                     return ControlFlow::Break(());
                 }
-                Ok(found) => {
+                Ok(Held::Events(bytes, lines)) => {
+                    report.events += lines.len() as u64;
+                    for (start, outline) in lines {
+                        let line = bytes.get(start..).unwrap_or_default();
+                        each(offset + start as u64, &outline.event(line));
+                    }
+                }
+                Ok(Held::Any(found)) => {
                     for found in found {
                         match found {
                             Found::Event(offset, event) => {
                                 report.events += 1;
-                                each(offset, event);
+                                each(offset, &event);
                             }
                             Found::Other(other) => report.take(other),
                         }
@@ -141,10 +157,10 @@ pub(crate) fn read(log: &Log, mut each: impl FnMut(u64, Event)) -> Result<Read> 
     Ok(Read { report, end, has_tail: end < log.len() })
 }
 
-/// A chunk of good lines, each with its newline.
-fn clean(chunk: &Chunk<'_>) -> Option<Vec<Found>> {
+/// A chunk of events, each with its newline.
+fn clean(chunk: &Chunk<'_>) -> Option<Held> {
     std::str::from_utf8(chunk.bytes).ok()?;
-    let mut found = Vec::with_capacity(chunk.bytes.len() / 512);
+    let mut lines = Vec::with_capacity(chunk.bytes.len() / 512);
     for line in chunk.lines() {
         let text = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);
         if !line.terminated
@@ -153,9 +169,9 @@ fn clean(chunk: &Chunk<'_>) -> Option<Vec<Found>> {
         {
             return None;
         }
-        found.push(Found::Event(chunk.offset + line.offset as u64, Event::parse(text)?));
+        lines.push((line.offset, Outline::of(text)?));
     }
-    Some(found)
+    Some(Held::Events(chunk.bytes.to_vec(), lines))
 }
 
 /// Any chunk, line by line.
@@ -170,7 +186,7 @@ fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
                 let text = line.bytes.strip_prefix(b"\xEF\xBB\xBF").filter(|_| line.offset == 0);
                 let text = text.unwrap_or(&line.bytes).trim_ascii();
                 found.push(match Event::parse(text) {
-                    Some(event) => Found::Event(line.offset, event),
+                    Some(event) => Found::Event(line.offset, event.into_owned()),
                     None => Found::Other(Other::Odd(line.offset)),
                 });
             }
@@ -181,7 +197,7 @@ fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
                     let bytes = log.read(*span)?;
                     // One inside of another is no record, and has not what an event has.
                     if let Some(event) = Event::parse(&bytes).filter(|event| !event.ts.is_empty()) {
-                        found.push(Found::Event(span.offset, event));
+                        found.push(Found::Event(span.offset, event.into_owned()));
                     }
                 }
                 let is_torn =

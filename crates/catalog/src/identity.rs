@@ -85,7 +85,7 @@ pub struct Signals<'a> {
     /// The record that its transcript's first record follows.
     pub first_parent_uuid: Option<&'a str>,
     /// What it began with.
-    pub fingerprints: Fingerprints,
+    pub fingerprints: Fingerprints<'a>,
     /// The first prompt, sanitised.
     pub first_prompt: Option<&'a str>,
     /// The folder that it runs in.
@@ -267,11 +267,10 @@ fn by_id(sessions: &Projection, signals: &Signals<'_>) -> Option<Resolution> {
 fn by_lineage(sessions: &Projection, signals: &Signals<'_>) -> Option<Resolution> {
     let uuid = signals.first_parent_uuid.filter(|uuid| !uuid.is_empty())?;
     sessions.with_key(KeyKind::LastUuid, uuid).find_map(|session| {
-        let file =
-            session.transcript_files.iter().find(|file| file.last_uuid().is_some_and(|last| last == uuid))?;
+        let file = session.transcript_files.iter().find(|file| file.last_uuid() == Some(uuid))?;
         let matched = Matched::Lineage {
             first_parent_uuid: uuid.to_owned(),
-            matched_transcript_path: file.path().map(std::borrow::Cow::into_owned),
+            matched_transcript_path: file.path().map(str::to_owned),
             matched_last_uuid: uuid.to_owned(),
         };
         Some(Resolution::new(Some(session.stable_id.clone()), Source::TranscriptLineage, matched))
@@ -360,17 +359,15 @@ impl Similar {
 
 fn compare(
     session: &Session,
-    ours: &Fingerprints,
+    ours: &Fingerprints<'_>,
     signals: &Signals<'_>,
     now: i64,
     rules: Rules,
 ) -> Option<Similar> {
-    let same = |ours: Option<&str>, theirs: &Option<String>| {
-        ours.is_some_and(|ours| theirs.as_deref() == Some(ours))
-    };
+    let same = |ours: Option<&str>, theirs: Option<&str>| ours.is_some() && ours == theirs;
     let theirs = &session.fingerprints;
-    let same_prompt = same(ours.first_human_prompt_v1.as_deref(), &theirs.first_human_prompt_v1);
-    let same_lineage = same(ours.lineage_prefix_v1.as_deref(), &theirs.lineage_prefix_v1);
+    let same_prompt = same(ours.first_human_prompt_v1.as_deref(), theirs.first_human_prompt_v1.as_deref());
+    let same_lineage = same(ours.lineage_prefix_v1.as_deref(), theirs.lineage_prefix_v1.as_deref());
     let mut matched = Vec::new();
     if same_prompt {
         matched.push("first_human_prompt_v1");
@@ -384,9 +381,9 @@ fn compare(
     let last_progress = time::parse(&session.last_progress_at);
     let age = last_progress.and_then(|then| now.checked_sub(then));
     let corroborators = Corroborators {
-        same_cwd: same(signals.cwd, &session.cwd),
-        same_worktree_realpath: same(signals.worktree_realpath, &session.worktree_realpath),
-        same_branch_at_start: same(signals.branch, &session.branch_at_start),
+        same_cwd: same(signals.cwd, session.cwd.as_deref()),
+        same_worktree_realpath: same(signals.worktree_realpath, session.worktree_realpath.as_deref()),
+        same_branch_at_start: same(signals.branch, session.branch_at_start.as_deref()),
         within_time_window: age.is_some_and(|age| (0..=WINDOW).contains(&age)),
     };
     let (strong, weak) = (corroborators.strong(), corroborators.weak());

@@ -3,7 +3,7 @@
 //! A hash only says where to look; whoever looks makes sure. So keys may be left behind that no longer hold.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
 use crate::session::Session;
 
@@ -43,7 +43,7 @@ pub(crate) fn of(session: &Session, mut each: impl FnMut(u64)) {
     }
     for file in &session.transcript_files {
         if let Some(uuid) = file.last_uuid() {
-            each(hash(KeyKind::LastUuid, &uuid));
+            each(hash(KeyKind::LastUuid, uuid));
         }
     }
     let prints = &session.fingerprints;
@@ -60,7 +60,32 @@ pub(crate) fn of(session: &Session, mut each: impl FnMut(u64)) {
 
 /// The numbers of sessions by the hashes of their keys.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Keys(HashMap<u64, Numbers>);
+pub(crate) struct Keys(HashMap<u64, Numbers, Spread>);
+
+/// Hashes numbers that nobody else can choose: hashes of keys, and numbers that count.
+pub(crate) type Spread = BuildHasherDefault<Spreader>;
+
+#[derive(Default)]
+pub(crate) struct Spreader(u64);
+
+impl Hasher for Spreader {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    /// By the golden ratio (Knuth, The Art of Computer Programming, 6.4), so that upper bits differ, too.
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
 
 /// One nearly always.
 #[derive(Clone, Debug)]

@@ -63,6 +63,7 @@ pub mod identity;
 mod keys;
 mod observe;
 mod options;
+mod outline;
 pub mod paths;
 mod projection;
 mod raw;

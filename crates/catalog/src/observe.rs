@@ -1,5 +1,7 @@
 //! Noting that an agent's session was seen: which session it is, and what is known of it now.
 
+use std::borrow::Cow;
+
 use crate::catalog::Catalog;
 use crate::change::new_event;
 use crate::error::{Error, Result};
@@ -8,6 +10,7 @@ use crate::git::GitContext;
 use crate::id;
 use crate::identity::{self, Resolution, Signals};
 use crate::raw::Raw;
+use crate::session::TranscriptFile;
 use crate::transcript::TranscriptMeta;
 
 /// What is seen of an agent's session at one moment.
@@ -25,7 +28,7 @@ pub struct Observation {
     /// Whether the beginning of the first prompt is kept; its fingerprint is in any case.
     pub keeps_first_prompt: bool,
     /// Why it is the session that it is, where the caller knows better than [`identity::resolve`].
-    pub identity_resolution: Option<Raw>,
+    pub identity_resolution: Option<Raw<'static>>,
 }
 
 impl Observation {
@@ -65,7 +68,7 @@ impl Observation {
 
     /// Why it is the session that it is.
     #[must_use]
-    pub fn identity_resolution(mut self, resolution: Raw) -> Self {
+    pub fn identity_resolution(mut self, resolution: Raw<'static>) -> Self {
         self.identity_resolution = Some(resolution);
         self
     }
@@ -74,13 +77,13 @@ impl Observation {
         self.transcript.as_ref()?.first_prompt.as_deref().filter(|prompt| !prompt.is_empty())
     }
 
-    fn fingerprints(&self) -> Fingerprints {
+    fn fingerprints(&self) -> Fingerprints<'static> {
         let transcript = self.transcript.as_ref();
         let first_uuid = transcript.and_then(|transcript| transcript.first_uuid.as_deref());
         let parent = transcript.and_then(|transcript| transcript.first_parent_uuid.as_deref());
         Fingerprints {
-            first_human_prompt_v1: self.prompt().and_then(identity::prompt_fingerprint),
-            lineage_prefix_v1: first_uuid.map(|uuid| identity::lineage_fingerprint(uuid, parent)),
+            first_human_prompt_v1: self.prompt().and_then(identity::prompt_fingerprint).map(Cow::Owned),
+            lineage_prefix_v1: first_uuid.map(|uuid| Cow::Owned(identity::lineage_fingerprint(uuid, parent))),
         }
     }
 
@@ -98,24 +101,31 @@ impl Observation {
         }
     }
 
-    fn seen(&self, resolution: &Resolution) -> Seen {
+    fn seen(&self, resolution: &Resolution) -> Seen<'static> {
         let git = &self.git;
         let candidates = resolution.parent_candidates.iter().filter_map(Raw::of).collect();
         let omitted = resolution.parent_candidates_omitted;
+        let own = |text: &Option<String>| text.clone().map(Cow::Owned);
+        let file = self.transcript.as_ref().and_then(|meta| Raw::of(&meta.file()));
         Seen {
-            claude_session_id: Some(self.claude_session_id.clone()),
-            cwd: self.cwd.clone(),
-            branch_at_start: git.branch.clone(),
-            branch_current: git.branch.clone(),
-            head_at_start: git.head.clone(),
-            head_last_seen: git.head.clone(),
-            worktree_path_observed: git.worktree_path.clone(),
-            worktree_realpath: git.worktree_realpath.clone(),
-            worktree_registry_name: git.worktree_registry_name.clone(),
-            git_common_dir: git.common_dir.clone(),
-            transcript_file: self.transcript.as_ref().and_then(|meta| Raw::of(&meta.file())),
+            claude_session_id: Some(Cow::Owned(self.claude_session_id.clone())),
+            cwd: own(&self.cwd),
+            branch_at_start: own(&git.branch),
+            branch_current: own(&git.branch),
+            head_at_start: own(&git.head),
+            head_last_seen: own(&git.head),
+            worktree_path_observed: own(&git.worktree_path),
+            worktree_realpath: own(&git.worktree_realpath),
+            worktree_registry_name: own(&git.worktree_registry_name),
+            git_common_dir: own(&git.common_dir),
+            transcript_file: file.and_then(|file| {
+                TranscriptFile::parse(file.text().as_bytes()).map(TranscriptFile::into_owned)
+            }),
             fingerprints: self.fingerprints(),
-            first_prompt_preview: self.prompt().filter(|_| self.keeps_first_prompt).map(str::to_owned),
+            first_prompt_preview: self
+                .prompt()
+                .filter(|_| self.keeps_first_prompt)
+                .map(|prompt| Cow::Owned(prompt.to_owned())),
             identity_resolution: self.identity_resolution.clone().or_else(|| Raw::of(&resolution.audit())),
             parent_candidate_ids: candidates,
             parent_candidates_omitted_count: (omitted > 0).then_some(omitted),
@@ -134,7 +144,7 @@ pub struct Observed {
     /// How that was told.
     pub resolution: Resolution,
     /// What was written.
-    pub event: Event,
+    pub event: Event<'static>,
 }
 
 impl Catalog {

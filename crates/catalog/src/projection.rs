@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::base::Base;
-use crate::event::{Event, Op, Setting};
-use crate::keys::{self, KeyKind, Keys};
+use crate::event::{Event, Op, Seen, Setting};
+use crate::keys::{self, KeyKind, Keys, Spread};
 use crate::reduce::{self, Rules};
-use crate::session::Session;
+use crate::session::{Session, TranscriptFile};
 use crate::time;
 
 /// What all events together say.
@@ -30,7 +30,7 @@ pub struct Projection {
     rules: Rules,
     base: Option<Base>,
     /// Sessions that events were about since.
-    changed: HashMap<u32, Session>,
+    changed: HashMap<u32, Box<Session>, Spread>,
     keys: Keys,
     count: u32,
     meta: Meta,
@@ -55,6 +55,41 @@ pub struct Meta {
 /// So many names of unknown operations are kept. Counting goes on.
 pub const UNKNOWN_OPS_KEPT: usize = 100;
 
+/// What of a session tells whether seeing it has added a key.
+struct Seeable {
+    ids: usize,
+    has_first_prompt: bool,
+    has_lineage: bool,
+}
+
+impl Seeable {
+    fn of(session: &Session) -> Self {
+        let prints = &session.fingerprints;
+        Self {
+            ids: session.claude_session_ids.len(),
+            has_first_prompt: prints.first_human_prompt_v1.is_some(),
+            has_lineage: prints.lineage_prefix_v1.is_some(),
+        }
+    }
+
+    /// The keys that a session has now, and may not have had before.
+    fn added(&self, session: &Session, seen: &Seen<'_>, mut each: impl FnMut(u64)) {
+        for id in session.claude_session_ids.iter().skip(self.ids) {
+            each(keys::hash(KeyKind::ClaudeSession, id));
+        }
+        if let Some(uuid) = seen.transcript_file.as_ref().and_then(TranscriptFile::last_uuid) {
+            each(keys::hash(KeyKind::LastUuid, uuid));
+        }
+        let prints = &session.fingerprints;
+        if let Some(print) = prints.first_human_prompt_v1.as_ref().filter(|_| !self.has_first_prompt) {
+            each(keys::hash(KeyKind::FirstPrompt, print));
+        }
+        if let Some(print) = prints.lineage_prefix_v1.as_ref().filter(|_| !self.has_lineage) {
+            each(keys::hash(KeyKind::Lineage, print));
+        }
+    }
+}
+
 impl Projection {
     /// Of no events.
     #[must_use]
@@ -62,7 +97,7 @@ impl Projection {
         Self {
             rules,
             base: None,
-            changed: HashMap::new(),
+            changed: HashMap::default(),
             keys: Keys::default(),
             count: 0,
             meta: Meta::default(),
@@ -71,7 +106,7 @@ impl Projection {
 
     /// Of some events, in their order.
     #[must_use]
-    pub fn fold<'a>(rules: Rules, events: impl IntoIterator<Item = &'a Event>) -> Self {
+    pub fn fold<'a>(rules: Rules, events: impl IntoIterator<Item = &'a Event<'a>>) -> Self {
         let mut projection = Self::new(rules);
         events.into_iter().for_each(|event| projection.apply(event));
         projection
@@ -106,35 +141,42 @@ impl Projection {
     }
 
     /// Takes an event into account. Costs the same whatever the number of sessions.
-    pub fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: &Event<'_>) {
         let number = self.number_of(&event.stable_id).unwrap_or(self.count);
         if number == self.count {
             self.count += 1;
             self.keys.add(keys::hash(KeyKind::Id, &event.stable_id), number);
-            self.changed.insert(number, Session::new(&event.stable_id, &event.ts));
+            self.changed.insert(number, Box::new(Session::new(&event.stable_id, &event.ts)));
         }
         let base = &self.base;
         let session = self.changed.entry(number).or_insert_with(|| {
             let session = base.as_ref().and_then(|base| base.session(number));
-            session.unwrap_or_else(|| Session::new(&event.stable_id, &event.ts))
+            Box::new(session.unwrap_or_else(|| Session::new(&event.stable_id, &event.ts)))
         });
+        let before = Seeable::of(session);
         reduce::reduce(session, event, self.rules);
         match &event.op {
-            Op::Seen(_) => keys::of(session, |hash| self.keys.add(hash, number)),
+            Op::Seen(seen) => before.added(session, seen, |hash| self.keys.add(hash, number)),
             Op::SetAlias(Setting::Set(alias)) => self.keys.add(keys::hash(KeyKind::Alias, alias), number),
             Op::SetParent(Setting::Set(parent)) => self.keys.add(keys::hash(KeyKind::Parent, parent), number),
             Op::Unknown(name) => {
                 self.meta.unknown_events += 1;
-                let is_known = self.meta.unknown_ops.contains_key(name);
+                let is_known = self.meta.unknown_ops.contains_key(&**name);
                 if is_known || self.meta.unknown_ops.len() < UNKNOWN_OPS_KEPT {
-                    *self.meta.unknown_ops.entry(name.clone()).or_default() += 1;
+                    *self.meta.unknown_ops.entry(name.to_string()).or_default() += 1;
                 }
             }
             _ => {}
         }
         self.meta.event_count += 1;
-        self.meta.last_event_id.clone_from(&event.event_id);
-        self.meta.updated = Some(event.ts.clone()).filter(|ts| !ts.is_empty());
+        match &event.event_id {
+            Some(id) => reduce::put_some(&mut self.meta.last_event_id, id),
+            None => self.meta.last_event_id = None,
+        }
+        match &*event.ts {
+            "" => self.meta.updated = None,
+            ts => reduce::put_some(&mut self.meta.updated, ts),
+        }
     }
 
     /// The session with this id.

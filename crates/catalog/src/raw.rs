@@ -4,45 +4,62 @@ use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
 
 use jsonl_core::scan;
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// A JSON value in the bytes in which it was written.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Raw(Box<RawValue>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Raw<'a>(Cow<'a, str>);
 
-impl PartialEq for Raw {
-    fn eq(&self, other: &Self) -> bool {
-        self.text() == other.text()
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<&RawValue>(&self.0).map_err(S::Error::custom)?.serialize(serializer)
     }
 }
 
-impl Eq for Raw {}
+impl<'de> Deserialize<'de> for Raw<'static> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
+        Ok(Self(Cow::Owned(text.into())))
+    }
+}
 
-impl Debug for Raw {
+impl Debug for Raw<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(self.text())
     }
 }
 
-impl Raw {
-    /// A value that is not null.
-    pub(crate) fn new(text: &[u8]) -> Option<Self> {
-        if text == b"null" {
-            return None;
-        }
-        RawValue::from_string(String::from_utf8_lossy(text).into_owned()).ok().map(Self)
+impl Raw<'static> {
+    pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Option<Self> {
+        serde_json::to_string(value).ok().map(|text| Self(Cow::Owned(text)))
+    }
+}
+
+impl<'a> Raw<'a> {
+    /// A value that is there and not null, of JSON that was looked at.
+    pub(crate) fn new(text: &'a [u8]) -> Option<Self> {
+        let quick =
+            || std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed);
+        (text != b"null" && !text.is_empty()).then(|| Self(quick()))
     }
 
-    pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Option<Self> {
-        serde_json::value::to_raw_value(value).ok().map(Self)
+    pub(crate) fn into_owned(self) -> Raw<'static> {
+        Raw(Cow::Owned(self.0.into_owned()))
+    }
+
+    /// Becomes the same as another, in the room that is there.
+    pub(crate) fn put(this: &mut Raw<'static>, other: &Raw<'_>) {
+        let text = this.0.to_mut();
+        text.clear();
+        text.push_str(&other.0);
     }
 
     /// The JSON.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 
     /// The last member of this name of an object, as JSON; as a parser would have it.
@@ -55,13 +72,14 @@ impl Raw {
 
     /// The text of a member that is a string with something in it.
     pub(crate) fn string(&self, name: &str) -> Option<Cow<'_, str>> {
-        text_of(self.member(name)?.as_bytes()).filter(|text| !text.is_empty())
+        string_of(self.member(name)?.as_bytes())
     }
 }
 
 /// A key without its escapes, of which there are none nearly always.
 pub(crate) fn name_of(key: &[u8]) -> Cow<'_, [u8]> {
-    if key.contains(&b'\\') {
+    // Keys are short: all bytes at once are looked at sooner than one after the other.
+    if key.iter().fold(false, |has, byte| has | (*byte == b'\\')) {
         return Cow::Owned(scan::unescape(key).into_owned().into_bytes());
     }
     Cow::Borrowed(key)
@@ -69,10 +87,13 @@ pub(crate) fn name_of(key: &[u8]) -> Cow<'_, [u8]> {
 
 /// The text of a JSON string; `None` if the value is none.
 pub(crate) fn text_of(value: &[u8]) -> Option<Cow<'_, str>> {
-    Some(scan::unescape(value.strip_prefix(b"\"")?.strip_suffix(b"\"")?))
+    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let has_escapes = content.iter().fold(false, |has, byte| has | (*byte == b'\\'));
+    let plain = if has_escapes { None } else { std::str::from_utf8(content).ok() };
+    Some(plain.map_or_else(|| scan::unescape(content), Cow::Borrowed))
 }
 
-/// The same with something in it, for keeping.
-pub(crate) fn string_of(value: &[u8]) -> Option<String> {
-    text_of(value).filter(|text| !text.is_empty()).map(Cow::into_owned)
+/// The same with something in it.
+pub(crate) fn string_of(value: &[u8]) -> Option<Cow<'_, str>> {
+    text_of(value).filter(|text| !text.is_empty())
 }

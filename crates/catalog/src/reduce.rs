@@ -1,5 +1,6 @@
 //! What an event makes of a session: sessions-db's reducer, field for field.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use jsonl_core::scan;
@@ -36,7 +37,7 @@ impl Rules {
 }
 
 /// Applies an event to the session that it is about.
-pub(crate) fn reduce(session: &mut Session, event: &Event, rules: Rules) {
+pub(crate) fn reduce(session: &mut Session, event: &Event<'_>, rules: Rules) {
     match &event.op {
         Op::Seen(seen) => see(session, seen, rules),
         Op::Link { is_removal: true, .. } | Op::Unknown(_) => {}
@@ -45,47 +46,58 @@ pub(crate) fn reduce(session: &mut Session, event: &Event, rules: Rules) {
             unite(&mut session.projects, &links.projects);
         }
         Op::Unlink(Links { tasks, projects }) => {
-            session.tasks.retain(|task| !tasks.contains(task));
-            session.projects.retain(|project| !projects.contains(project));
+            session.tasks.retain(|task| !tasks.iter().any(|gone| gone == task));
+            session.projects.retain(|project| !projects.iter().any(|gone| gone == project));
         }
         Op::SetAlias(setting) => set(&mut session.alias, setting),
         Op::SetParent(setting) => set(&mut session.parent_session_id, setting),
         Op::Close { outcome, reason } => {
             if let Some(outcome) = outcome {
-                session.outcome.clone_from(outcome);
+                put(&mut session.outcome, outcome);
             }
             let is_reopened = outcome.as_deref() == Some(Outcome::Open.name()) && rules == Rules::Annals;
-            session.closed_at = (!is_reopened).then(|| event.ts.clone());
+            match is_reopened {
+                true => session.closed_at = None,
+                false => put_some(&mut session.closed_at, &event.ts),
+            }
             set(&mut session.closed_reason, reason);
         }
         Op::Sweep { activity_state, effective_last_progress } => {
             if let Some(state) = activity_state {
-                session.activity_state.clone_from(state);
+                put(&mut session.activity_state, state);
             }
             if let Some(time) = effective_last_progress
                 .as_ref()
                 .filter(|time| rules.is_later(time, &session.last_progress_at))
             {
-                session.last_progress_at.clone_from(time);
+                put(&mut session.last_progress_at, time);
             }
         }
         Op::ManualLink { candidates } => add_candidates(session, candidates, &["parent_id", "id"]),
     }
     if !matches!(event.op, Op::Sweep { .. }) && rules.is_later(&event.ts, &session.last_progress_at) {
-        session.last_progress_at.clone_from(&event.ts);
+        put(&mut session.last_progress_at, &event.ts);
     }
 }
 
-fn see(session: &mut Session, seen: &Seen, rules: Rules) {
-    if let Some(id) = seen.claude_session_id.as_ref().filter(|id| !session.claude_session_ids.contains(id)) {
-        session.claude_session_ids.push(id.clone());
+fn see(session: &mut Session, seen: &Seen<'_>, rules: Rules) {
+    if let Some(id) = &seen.claude_session_id
+        && !session.claude_session_ids.iter().any(|known| known == id)
+    {
+        session.claude_session_ids.push(id.to_string());
     }
     if let Some(file) = &seen.transcript_file {
         merge_file(&mut session.transcript_files, file);
     }
     let prints = &mut session.fingerprints;
-    first(&mut prints.first_human_prompt_v1, &seen.fingerprints.first_human_prompt_v1);
-    first(&mut prints.lineage_prefix_v1, &seen.fingerprints.lineage_prefix_v1);
+    for (slot, value) in [
+        (&mut prints.first_human_prompt_v1, &seen.fingerprints.first_human_prompt_v1),
+        (&mut prints.lineage_prefix_v1, &seen.fingerprints.lineage_prefix_v1),
+    ] {
+        if slot.is_none() {
+            *slot = value.as_ref().map(|value| Cow::Owned(value.to_string()));
+        }
+    }
     for (slot, value) in [
         (&mut session.worktree_path_observed, &seen.worktree_path_observed),
         (&mut session.worktree_realpath, &seen.worktree_realpath),
@@ -94,12 +106,14 @@ fn see(session: &mut Session, seen: &Seen, rules: Rules) {
         (&mut session.branch_current, &seen.branch_current),
         (&mut session.head_last_seen, &seen.head_last_seen),
     ] {
-        if value.is_some() {
-            slot.clone_from(value);
+        if let Some(value) = value {
+            put_some(slot, value);
         }
     }
-    if seen.identity_resolution.is_some() {
-        session.identity_resolution.clone_from(&seen.identity_resolution);
+    match (&mut session.identity_resolution, &seen.identity_resolution) {
+        (_, None) => {}
+        (Some(slot), Some(value)) => Raw::put(slot, value),
+        (slot, Some(value)) => *slot = Some(value.clone().into_owned()),
     }
     if let Some(count) = seen.parent_candidates_omitted_count {
         session.parent_candidates_omitted_count = count;
@@ -114,57 +128,72 @@ fn see(session: &mut Session, seen: &Seen, rules: Rules) {
     }
 }
 
-fn first(slot: &mut Option<String>, value: &Option<String>) {
-    if slot.is_none() {
-        slot.clone_from(value);
+/// A text becomes another, in the room that is there.
+fn put(slot: &mut String, value: &str) {
+    slot.clear();
+    slot.push_str(value);
+}
+
+pub(crate) fn put_some(slot: &mut Option<String>, value: &str) {
+    match slot {
+        Some(slot) => put(slot, value),
+        None => *slot = Some(value.to_owned()),
     }
 }
 
-fn set(slot: &mut Option<String>, setting: &Setting) {
+fn first(slot: &mut Option<String>, value: &Option<Cow<'_, str>>) {
+    if slot.is_none() {
+        *slot = value.as_ref().map(ToString::to_string);
+    }
+}
+
+fn set(slot: &mut Option<String>, setting: &Setting<'_>) {
     match setting {
         Setting::Clear => *slot = None,
-        Setting::Set(value) => *slot = Some(value.clone()),
+        Setting::Set(value) => put_some(slot, value),
         Setting::Keep => {}
     }
 }
 
-fn unite(all: &mut Vec<String>, new: &[String]) {
+fn unite(all: &mut Vec<String>, new: &[Cow<'_, str>]) {
     for value in new {
-        if !all.contains(value) {
-            all.push(value.clone());
+        if !all.iter().any(|known| known == value) {
+            all.push(value.to_string());
         }
     }
 }
 
 /// Adds those whose id, which is the first of `names` that they have, is not there yet.
-fn add_candidates(session: &mut Session, new: &[Raw], names: &[&str]) {
+fn add_candidates(session: &mut Session, new: &[Raw<'_>], names: &[&str]) {
     if new.is_empty() {
         return;
     }
-    let key = |candidate: &Raw| {
-        names.iter().find_map(|name| candidate.string(name)).map(std::borrow::Cow::into_owned)
-    };
-    let mut known: HashSet<String> = session.parent_candidate_ids.iter().filter_map(key).collect();
+    let key = |candidate: &Raw<'_>| names.iter().find_map(|name| candidate.string(name)).map(Cow::into_owned);
+    let mut known: HashSet<String> = session.parent_candidate_ids.iter().filter_map(&key).collect();
     for candidate in new {
         if key(candidate).is_some_and(|key| known.insert(key)) {
-            session.parent_candidate_ids.push(candidate.clone());
+            session.parent_candidate_ids.push(candidate.clone().into_owned());
         }
     }
 }
 
 /// A transcript that is known gets the members of what was seen last.
-fn merge_file(files: &mut Vec<TranscriptFile>, seen: &Raw) {
-    let Some(path) = seen.string("path") else { return };
-    match files.iter_mut().find(|file| file.path().is_some_and(|known| known == path)) {
-        Some(known) => known.0 = merged(&known.0, seen),
-        None => files.push(TranscriptFile(seen.clone())),
+fn merge_file(files: &mut Vec<TranscriptFile<'static>>, seen: &TranscriptFile<'_>) {
+    if seen.path().is_none() {
+        return;
+    }
+    match files.iter_mut().find(|file| file.path() == seen.path()) {
+        // The same members as before, nearly always: the later ones are all.
+        Some(known) if known.has_shape_of(seen) => TranscriptFile::put(known, seen),
+        Some(known) => *known = merged(known.raw(), seen),
+        None => files.push(seen.clone().into_owned()),
     }
 }
 
 /// An object with the members of both; of those in both, the later's value in the earlier's place.
-fn merged(earlier: &Raw, later: &Raw) -> Raw {
+fn merged(earlier: &Raw<'_>, later: &TranscriptFile<'_>) -> TranscriptFile<'static> {
     let mut members: Vec<(&[u8], &[u8])> = Vec::new();
-    for object in [earlier, later] {
+    for object in [earlier, later.raw()] {
         for member in scan::members(object.text().as_bytes()) {
             match members.iter_mut().find(|(key, _)| name_of(key) == name_of(member.key)) {
                 Some((_, value)) => *value = member.value,
@@ -183,5 +212,5 @@ fn merged(earlier: &Raw, later: &Raw) -> Raw {
         text.extend_from_slice(value);
     }
     text.push(b'}');
-    Raw::new(&text).unwrap_or_else(|| later.clone())
+    TranscriptFile::parse(&text).unwrap_or_else(|| later.clone()).into_owned()
 }

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use serde::de::{Deserializer, Error as _};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Fingerprints;
+use crate::outline::FileOutline;
 use crate::raw::Raw;
 
 /// What is known of one session, in the shape of a record in sessions-db's projection.
@@ -20,17 +23,17 @@ pub struct Session {
     /// The agent's own ids of it, in the order in which they were seen.
     pub claude_session_ids: Vec<String>,
     /// The agent's transcripts of it.
-    pub transcript_files: Vec<TranscriptFile>,
+    pub transcript_files: Vec<TranscriptFile<'static>>,
     /// What it began with.
-    pub fingerprints: Fingerprints,
+    pub fingerprints: Fingerprints<'static>,
     /// The session that it goes on from.
     pub parent_session_id: Option<String>,
     /// Sessions that it may go on from.
-    pub parent_candidate_ids: Vec<Raw>,
+    pub parent_candidate_ids: Vec<Raw<'static>>,
     /// How many more there were.
     pub parent_candidates_omitted_count: u64,
     /// Why it was taken for the session that it is.
-    pub identity_resolution: Option<Raw>,
+    pub identity_resolution: Option<Raw<'static>>,
     /// The worktree as it was given.
     pub worktree_path_observed: Option<String>,
     /// The worktree without links.
@@ -105,33 +108,98 @@ impl Session {
 }
 
 /// A transcript of an agent: an object with `path`, `first_uuid`, `last_uuid`, `size`, `mtime`, `status`, as it was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TranscriptFile(pub(crate) Raw);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranscriptFile<'a> {
+    raw: Raw<'a>,
+    path: Option<Cow<'a, str>>,
+    last_uuid: Option<Cow<'a, str>>,
+    /// Of its keys, in their order.
+    shape: u64,
+}
 
-impl TranscriptFile {
+impl<'a> TranscriptFile<'a> {
+    pub(crate) fn new(
+        raw: Raw<'a>,
+        path: Option<Cow<'a, str>>,
+        last_uuid: Option<Cow<'a, str>>,
+        shape: u64,
+    ) -> Self {
+        Self { raw, path, last_uuid, shape }
+    }
+
+    /// Of an object; `None` if it is none.
+    pub(crate) fn parse(object: &'a [u8]) -> Option<Self> {
+        FileOutline::of_object(object).file(object)
+    }
+
+    pub(crate) fn into_owned(self) -> TranscriptFile<'static> {
+        let own = |text: Option<Cow<'a, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        TranscriptFile {
+            raw: self.raw.into_owned(),
+            path: own(self.path),
+            last_uuid: own(self.last_uuid),
+            shape: self.shape,
+        }
+    }
+
+    /// Whether both have the same keys in the same order.
+    pub(crate) fn has_shape_of(&self, other: &TranscriptFile<'_>) -> bool {
+        self.shape == other.shape
+    }
+
+    /// Becomes the same as another, in the room that is there.
+    pub(crate) fn put(this: &mut TranscriptFile<'static>, other: &TranscriptFile<'_>) {
+        Raw::put(&mut this.raw, &other.raw);
+        this.shape = other.shape;
+        for (slot, value) in [(&mut this.path, &other.path), (&mut this.last_uuid, &other.last_uuid)] {
+            match (slot, value) {
+                (slot, None) => *slot = None,
+                (Some(slot), Some(value)) => {
+                    let text = slot.to_mut();
+                    text.clear();
+                    text.push_str(value);
+                }
+                (slot, Some(value)) => *slot = Some(Cow::Owned(value.clone().into_owned())),
+            }
+        }
+    }
+
     /// Where it lies.
     #[must_use]
-    pub fn path(&self) -> Option<Cow<'_, str>> {
-        self.0.string("path")
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
     }
 
     /// The id of its last record.
     #[must_use]
-    pub fn last_uuid(&self) -> Option<Cow<'_, str>> {
-        self.0.string("last_uuid")
+    pub fn last_uuid(&self) -> Option<&str> {
+        self.last_uuid.as_deref()
     }
 
     /// When it was last changed.
     #[must_use]
     pub fn mtime(&self) -> Option<Cow<'_, str>> {
-        self.0.string("mtime")
+        self.raw.string("mtime")
     }
 
     /// The object.
     #[must_use]
-    pub fn raw(&self) -> &Raw {
-        &self.0
+    pub fn raw(&self) -> &Raw<'a> {
+        &self.raw
+    }
+}
+
+impl Serialize for TranscriptFile<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TranscriptFile<'static> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Raw::deserialize(deserializer)?;
+        let file = TranscriptFile::parse(raw.text().as_bytes()).map(TranscriptFile::into_owned);
+        file.ok_or_else(|| D::Error::custom("a transcript is an object"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which sessions have been idle for long: active, idle, archived. A pure function; a dry run is not writing what it says.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -69,10 +70,10 @@ pub struct Transition {
 }
 
 impl Transition {
-    pub(crate) fn op(&self) -> Op {
+    pub(crate) fn op(&self) -> Op<'static> {
         Op::Sweep {
-            activity_state: Some(self.to_state.to_owned()),
-            effective_last_progress: Some(self.effective_last_progress.clone()),
+            activity_state: Some(Cow::Borrowed(self.to_state)),
+            effective_last_progress: Some(Cow::Owned(self.effective_last_progress.clone())),
         }
     }
 }
@@ -136,7 +137,7 @@ fn effective_last_progress(
         if let Some(mtime) = file.mtime() {
             take(&mtime);
         }
-        if let Some(time) = file.path().and_then(|path| changed(&path)) {
+        if let Some(time) = file.path().and_then(changed) {
             take(&time::to_text(time));
         }
     }

@@ -52,12 +52,13 @@ pub(crate) fn is_later(a: &str, b: &str) -> bool {
 
 /// `2026-11-20T12:08:23.766Z`, going by the marks.
 fn is_usual(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() == 24
-        && bytes.iter().zip(b"0000-00-00T00:00:00.000Z").all(|(byte, form)| match form {
-            b'0' => byte.is_ascii_digit(),
-            mark => byte == mark,
-        })
+    const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+    let Ok(bytes) = <&[u8; 24]>::try_from(text.as_bytes()) else { return false };
+    let mut is_usual = true;
+    for (byte, form) in bytes.iter().zip(FORM) {
+        is_usual &= if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    }
+    is_usual
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a transcript of Claude Code says about its session: read from its beginning and its end, wherever it lies.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -8,7 +9,7 @@ use jsonl_core::{Log, scan};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::raw::{string_of, text_of};
+use crate::raw::text_of;
 use crate::sanitize;
 use crate::time;
 
@@ -152,6 +153,11 @@ impl TranscriptMeta {
             status: self.status,
         }
     }
+}
+
+/// The text of a string with something in it.
+fn string_of(value: &[u8]) -> Option<String> {
+    crate::raw::string_of(value).map(Cow::into_owned)
 }
 
 /// The value of an object's last member of this name.

@@ -13,7 +13,7 @@ use crate::event::Event;
 #[non_exhaustive]
 pub enum Watched {
     /// Something happened to a session.
-    Event(Box<Event>),
+    Event(Box<Event<'static>>),
     /// The log was replaced: what was known of its sessions may not hold any longer.
     Replaced,
 }
@@ -37,7 +37,7 @@ impl Watch {
                 None => return Ok(None),
                 Some(Followed::Line(line)) => {
                     if let Some(event) = Event::parse(line.bytes.trim_ascii()) {
-                        return Ok(Some(Watched::Event(Box::new(event))));
+                        return Ok(Some(Watched::Event(Box::new(event.into_owned()))));
                     }
                 }
                 Some(_) => return Ok(Some(Watched::Replaced)),

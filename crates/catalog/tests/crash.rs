@@ -102,10 +102,14 @@ fn observe_without_a_lock(catalog: &Catalog, name: &str) {
         .map(|session| session.stable_id.clone());
     let now = std::time::SystemTime::now();
     let stable_id = known.unwrap_or_else(|| id::new_session_id(now));
-    let op = Op::Seen(Box::new(Seen { claude_session_id: Some(name.to_owned()), ..Seen::default() }));
+    let op = Op::Seen(Box::new(Seen { claude_session_id: Some(name.into()), ..Seen::default() }));
     let event_id = id::new_event_id(now);
-    let event =
-        Event { ts: "2026-11-20T08:00:00.000Z".to_owned(), event_id: Some(event_id.clone()), stable_id, op };
+    let event = Event {
+        ts: "2026-11-20T08:00:00.000Z".into(),
+        event_id: Some((&*event_id).into()),
+        stable_id: stable_id.into(),
+        op,
+    };
     let line = serde_json::to_string(&event).unwrap() + "\n";
     let mut file = OpenOptions::new().append(true).create(true).open(catalog.log_path()).unwrap();
     file.write_all(line.as_bytes()).unwrap();
@@ -142,7 +146,7 @@ impl Told {
         }
         let catalog = CatalogOptions::new().cache_above(Some(0)).open(root);
         let log = std::fs::read(catalog.log_path()).unwrap();
-        let events: Vec<Event> = log.split(|byte| *byte == b'\n').filter_map(Event::parse).collect();
+        let events: Vec<Event<'_>> = log.split(|byte| *byte == b'\n').filter_map(Event::parse).collect();
         let mut there: BTreeMap<&str, u64> = BTreeMap::new();
         for event in &events {
             *there.entry(event.event_id.as_deref().unwrap()).or_default() += 1;

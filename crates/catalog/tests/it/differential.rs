@@ -72,8 +72,8 @@ fn nth(catalog: &Catalog, number: u8) -> Option<String> {
     (count > 0).then(|| projection.sessions().nth(usize::from(number) % count).unwrap().stable_id.clone())
 }
 
-fn task(number: u8) -> Links {
-    Links { tasks: vec![format!("task-{number}.md")], ..Links::default() }
+fn task(number: u8) -> Links<'static> {
+    Links { tasks: vec![format!("task-{number}.md").into()], ..Links::default() }
 }
 
 /// A catalog of other events, and as many.
@@ -251,7 +251,7 @@ proptest! {
 
     #[test]
     fn folding_on_is_folding_all(events in prop::collection::vec((0..4_u8, 0..8_u8), 0..40), at in 0..40_usize) {
-        let events: Vec<Event> = events.iter().enumerate().map(|(number, (id, kind))| event(number, *id, *kind)).collect();
+        let events: Vec<Event<'_>> = events.iter().enumerate().map(|(number, (id, kind))| event(number, *id, *kind)).collect();
         let (first, rest) = events.split_at(at.min(events.len()));
         for rules in [Rules::Annals, Rules::SessionsDb] {
             let mut projection = Projection::fold(rules, first);
@@ -261,7 +261,7 @@ proptest! {
     }
 }
 
-fn event(number: usize, id: u8, kind: u8) -> Event {
+fn event(number: usize, id: u8, kind: u8) -> Event<'static> {
     let (op, payload) = match kind {
         0 => ("session_seen", r#"{"claude_session_id":"a","branch_current":"main","cwd":"/w"}"#),
         1 => ("session_link", r#"{"tasks":["a","b"],"projects":["p"]}"#),
@@ -278,5 +278,5 @@ fn event(number: usize, id: u8, kind: u8) -> Event {
         r#"{{"ts":"2026-01-01T00:00:{:02}.000Z","event_id":"evt_{number}","op":"{op}","stable_id":"sess_{id}","payload":{payload}}}"#,
         (number * 7) % 60
     );
-    Event::parse(line.as_bytes()).unwrap()
+    Event::parse(line.as_bytes()).unwrap().into_owned()
 }

@@ -182,8 +182,9 @@ fn sessions_are_told_as_by_sessions_db() {
                 claude_session_id: input["claudeSessionId"].as_str().unwrap(),
                 first_parent_uuid: parent.as_deref(),
                 fingerprints: Fingerprints {
-                    first_human_prompt_v1: text(&input["fingerprints"]["first_human_prompt_v1"]),
-                    lineage_prefix_v1: text(&input["fingerprints"]["lineage_prefix_v1"]),
+                    first_human_prompt_v1: text(&input["fingerprints"]["first_human_prompt_v1"])
+                        .map(Into::into),
+                    lineage_prefix_v1: text(&input["fingerprints"]["lineage_prefix_v1"]).map(Into::into),
                 },
                 first_prompt: None,
                 cwd: cwd.as_deref(),

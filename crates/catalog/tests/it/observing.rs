@@ -174,7 +174,7 @@ fn the_first_prompt_is_kept_only_if_that_is_wanted_and_its_fingerprint_always() 
 fn the_callers_word_on_identity_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let catalog = Catalog::open(folder.path());
-    let word: Raw = serde_json::from_str(r#"{"source":"by hand","n":1.50}"#).unwrap();
+    let word: Raw<'static> = serde_json::from_str(r#"{"source":"by hand","n":1.50}"#).unwrap();
     let seen = catalog.observe(&Observation::new("one").identity_resolution(word.clone())).unwrap();
     let Op::Seen(payload) = &seen.event.op else { panic!() };
     assert_eq!(payload.identity_resolution.as_ref(), Some(&word));

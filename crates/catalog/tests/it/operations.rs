@@ -22,8 +22,8 @@ fn last_line(catalog: &Catalog) -> Value {
     serde_json::from_slice(line).unwrap()
 }
 
-fn links(tasks: &[&str], projects: &[&str]) -> Links {
-    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+fn links(tasks: &[&'static str], projects: &[&'static str]) -> Links<'static> {
+    let owned = |names: &[&'static str]| names.iter().map(|name| (*name).into()).collect();
     Links { tasks: owned(tasks), projects: owned(projects) }
 }
 
@@ -60,7 +60,7 @@ fn each_change_is_one_line_as_sessions_db_writes_it() {
         assert_eq!(line["op"], op);
         assert_eq!(line["stable_id"], *child);
         assert_eq!(line["payload"], payload);
-        assert_eq!(line["event_id"], *event.event_id.as_ref().unwrap());
+        assert_eq!(line["event_id"], **event.event_id.as_ref().unwrap());
         assert!(id::timestamp_of(line["event_id"].as_str().unwrap()).is_some());
         assert!(line["ts"].as_str().unwrap().ends_with('Z') && line["ts"].as_str().unwrap().len() == 24);
     }
@@ -177,7 +177,7 @@ fn an_event_may_be_as_long_as_a_line() {
     let event = catalog.close(&ids[0], Outcome::Done, Some(&reason)).unwrap();
     assert_eq!(
         event.op,
-        Op::Close { outcome: Some("done".to_owned()), reason: Setting::Set(reason.clone()) }
+        Op::Close { outcome: Some("done".into()), reason: Setting::Set(reason.clone().into()) }
     );
     assert_eq!(Catalog::open(catalog.root()).session(&ids[0]).unwrap().closed_reason, Some(reason));
     let too_long = "x".repeat(jsonl_core::MAX_LINE_LEN);

@@ -38,7 +38,7 @@ pub(crate) fn at(now: SystemTime) -> CatalogOptions {
 
 /// The fold of a log's lines, the slow way.
 pub(crate) fn naive_fold(log: &[u8], rules: Rules) -> Projection {
-    let events: Vec<Event> = log.split(|byte| *byte == b'\n').filter_map(Event::parse).collect();
+    let events: Vec<Event<'_>> = log.split(|byte| *byte == b'\n').filter_map(Event::parse).collect();
     Projection::fold(rules, &events)
 }
 

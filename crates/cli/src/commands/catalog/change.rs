@@ -44,8 +44,9 @@ pub(super) fn reopen(args: &Reopen, catalog: &Catalog, quiet: bool, out: &mut Ou
     run(&args.id, Change::close(Outcome::Open, args.reason.as_deref()), &args.dry, catalog, quiet, out)
 }
 
-fn wanted(links: &Links) -> Wanted {
-    Wanted { tasks: links.tasks.clone(), projects: links.projects.clone() }
+fn wanted(links: &Links) -> Wanted<'_> {
+    let all = |names: &'_ [String]| names.iter().map(|name| name.clone().into()).collect();
+    Wanted { tasks: all(&links.tasks), projects: all(&links.projects) }
 }
 
 /// What sessions-db says of an event that it has written.
@@ -113,7 +114,7 @@ fn run(
 }
 
 /// An event's payload, as it is written.
-pub(super) fn payload(event: &Event) -> Result<Box<RawValue>, Failure> {
+pub(super) fn payload(event: &Event<'_>) -> Result<Box<RawValue>, Failure> {
     #[derive(serde::Deserialize)]
     struct Line {
         payload: Box<RawValue>,

@@ -150,7 +150,7 @@ pub(super) fn show(args: &Show, catalog: &Catalog, out: &mut Out) -> Result<Exit
         }
     }
     for file in &session.transcript_files {
-        let path = file.path().map(|path| name(&path)).unwrap_or_default();
+        let path = file.path().map(name).unwrap_or_default();
         out.line(format_args!("  {} {path}", out.paint(Paint::Dim, format_args!("{:<14}", "transcript"))))?;
     }
     let count = session.parent_candidate_ids.len() as u64 + session.parent_candidates_omitted_count;
