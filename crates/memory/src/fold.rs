@@ -50,14 +50,15 @@ pub(crate) fn extend(index: &mut Index, log: &Log, options: &MemoryOptions, writ
         let (path, missing) = (log.path().to_owned(), report.bytes.missing);
         return Err(jsonl_core::Error::Shrunk { path, missing }.into());
     }
-    take_long_lines(index, log, &report.damages, report.count(DamageKind::TooLong));
+    take_long_lines(index, log, &report.damages, report.count(DamageKind::TooLong), writers);
     index.settle();
     Ok(())
 }
 
 /// Lines above the limit that cross the end of a chunk are in none.
-fn take_long_lines(index: &mut Index, log: &Log, damages: &[Damage], count: u64) {
-    let unfinished = damages.iter().filter(|damage| !damage.terminated).count() as u64;
+fn take_long_lines(index: &mut Index, log: &Log, damages: &[Damage], count: u64, writers: Writers) {
+    let may_grow = |damage: &&Damage| !damage.terminated && writers == Writers::Possible;
+    let unfinished = damages.iter().filter(may_grow).count() as u64;
     index.report.damaged += count - unfinished;
     index.report.torn += unfinished;
     for damage in damages {
@@ -120,16 +121,14 @@ fn any_part(log: &Log, chunk: &Chunk<'_>, writers: Writers) -> Result<(Part, End
                 if !line.terminated {
                     end.at = line.offset;
                 }
-                let is_last = line.end() == log.len();
-                let may_be_torn = writers == Writers::Possible || !is_last || !line.terminated;
-                take_damaged(&mut part, log, &line, may_be_torn)?;
+                take_damaged(&mut part, log, &line, writers)?;
             }
         }
     }
     Ok((part, end))
 }
 
-fn take_damaged(part: &mut Part, log: &Log, line: &Line, may_be_torn: bool) -> Result<()> {
+fn take_damaged(part: &mut Part, log: &Log, line: &Line, writers: Writers) -> Result<()> {
     let Err(damage) = line.parse::<IgnoredAny>() else { return Ok(()) };
     let mut is_fused = false;
     for span in &damage.salvage {
@@ -140,11 +139,17 @@ fn take_damaged(part: &mut Part, log: &Log, line: &Line, may_be_torn: bool) -> R
             is_fused = true;
         }
     }
-    let is_torn = !line.terminated || matches!(damage.kind, DamageKind::Torn | DamageKind::NulRun);
+    let is_beginning = matches!(damage.kind, DamageKind::Torn | DamageKind::NulRun);
+    let is_torn = match writers {
+        // It may become a record yet.
+        Writers::Possible => is_beginning || !line.terminated,
+        // Nothing that we leave unfinished is anything but a beginning, or closed.
+        Writers::Locked => is_beginning && !(line.terminated && line.end() == log.len()),
+    };
     let report = &mut part.report;
     match () {
         () if is_fused => report.fused += 1,
-        () if is_torn && may_be_torn => report.torn += 1,
+        () if is_torn => report.torn += 1,
         () => report.damaged += 1,
     }
     report.add_damage(*damage);

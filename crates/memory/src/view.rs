@@ -206,12 +206,14 @@ impl View {
             .map(|slot| (slot.offset, slot.fate))
             .collect();
         let mut failure = None;
-        let visible = self.log.part(Span { offset: 0, len: self.index.end })?;
-        visible.chunks(
+        self.log.chunks(
             |chunk| {
                 let mut found = Vec::new();
                 for line in chunk.lines() {
                     let offset = chunk.offset + line.offset as u64;
+                    if offset >= self.visible {
+                        break;
+                    }
                     found.extend(texts(&self.log, offset, line.bytes)?.into_iter().filter_map(
                         |(at, text)| {
                             let step = step_of(id, at, &text, &fates)?;

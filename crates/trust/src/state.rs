@@ -243,9 +243,8 @@ fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
                         found.push(Found::Event(span.offset, event));
                     }
                 }
-                let is_torn = !line.terminated
-                    || damage.kind == DamageKind::NulRun
-                    || is_torn(&line.bytes, damage.kind);
+                // What is no beginning of a record was left by no crash, whether it has a newline or not.
+                let is_torn = damage.kind == DamageKind::NulRun || is_torn(&line.bytes, damage.kind);
                 // A torn line that somebody has closed, and nothing behind it: no crash leaves that, but a damaged
                 // record looks like it.
                 let was_closed = line.terminated && line.end() == log.len();

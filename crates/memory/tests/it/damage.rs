@@ -301,3 +301,26 @@ fn threads_do_not_change_the_result() {
     assert_eq!(found(2), one);
     assert_eq!(found(8), one);
 }
+
+#[test]
+fn an_end_that_no_crash_leaves_is_accepted_once_and_not_asked_about_again() {
+    // The first is the beginning of no record; the second has a record in it.
+    for (tail, active) in [
+        ("{\u{2}\"id\":", 0),
+        ("{\"id\":9,\"ts\":\"2026-05-13T04:53:00Z\",\"kind\":\"fact\",\"content\":\"z\"}\u{8}", 1),
+    ] {
+        let place = Place::holding(&[&log(true)[..], tail.as_bytes()].concat());
+        let before = ids_of(&MemoryOptions::new().accept_loss(true).view(&place.path).unwrap());
+        for id in &before {
+            let view = MemoryOptions::new().accept_loss(true).view(&place.path).unwrap();
+            assert!(!view.history(*id).unwrap().is_empty(), "{id}");
+        }
+        if active == 0 {
+            assert!(matches!(place.options().open(&place.path), Err(Error::Incomplete { .. })), "{tail}");
+        }
+        let memory = place.options().accept_loss(true).open(&place.path).unwrap();
+        memory.add(&NewItem::fact("after")).unwrap();
+        memory.close().unwrap();
+        assert_eq!(place.view().count(), before.len() + 1, "{tail}");
+    }
+}

@@ -184,3 +184,13 @@ fn a_part_of_a_record_is_no_record() {
         }
     }
 }
+
+#[test]
+fn an_end_that_no_crash_leaves_puts_what_stands_before_it_in_doubt_at_once() {
+    let (place, whole, [kept, ..]) = eventful();
+    // The beginning of a record is what a crash leaves.
+    place.put_store(&[&whole[..], b"{\"path\":\"/x\",\"deci"].concat());
+    assert_eq!(check(&place.trust(), &kept), "allowed");
+    place.put_store(&[&whole[..], b"{\"path\"\x02:\"/x\""].concat());
+    assert_eq!(check(&place.trust(), &kept), "doubtful");
+}

@@ -1,0 +1,113 @@
+//! Whatever is in a trust store: nothing is allowed whose digest is not in it, quick and slow ways of reading agree, and what is
+//! decided afterwards holds.
+//!
+//! The first bytes are orders: which lines of a real store are copied, dropped, cut or flipped. The rest goes in as it is.
+#![no_main]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use annals_trust::{Digest, Trust, TrustOptions, Verdict};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().canonicalize().expect("a path");
+    let store = root.join("store");
+    let open = || TrustOptions::new().copies(false).open(&store);
+    let files = ["a", "b", "c"].map(|name| {
+        let file = root.join(name);
+        fs::write(&file, name).expect("write");
+        only_mine(&file);
+        file
+    });
+    let [allowed, revoked, denied] = &files;
+    let (orders, rest) = bytes.split_at(bytes.len().min(12));
+    let trust = open();
+    for file in &files {
+        trust.allow(file, trust.look(file).expect("look").digest).expect("allow");
+    }
+    trust.revoke(revoked).expect("revoke");
+    trust.deny(denied).expect("deny");
+    let set = [allowed.clone(), revoked.clone()];
+    trust.allow_set(&set, trust.look_set(&set).expect("look").digest).expect("allow");
+    let whole = fs::read(&store).expect("read");
+    let mut lines: Vec<Vec<u8>> = whole.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    for order in orders.chunks_exact(3) {
+        let (from, to) = (usize::from(order[1]) % lines.len(), usize::from(order[2]) % lines.len());
+        match order[0] % 6 {
+            0 => lines.insert(to, lines[from].clone()),
+            1 if lines.len() > 1 => drop(lines.remove(from)),
+            2 => {
+                let len = usize::from(order[2]) % lines[from].len();
+                lines[from].truncate(len);
+            }
+            3 => {
+                let at = usize::from(order[2]) % lines[from].len().max(1);
+                if let Some(byte) = lines[from].get_mut(at) {
+                    *byte ^= 1 << (order[0] >> 5);
+                }
+            }
+            4 => lines.swap(from, to),
+            _ => lines.insert(to, [rest, b"\n"].concat()),
+        }
+        lines.retain(|line| !line.is_empty());
+        if lines.is_empty() {
+            lines.push(b"\n".to_vec());
+        }
+    }
+    let mut log = lines.concat();
+    if orders.first().is_some_and(|first| first % 2 == 0) {
+        log.extend_from_slice(rest);
+    }
+    put(&store, &log);
+    let before = files.each_ref().map(|file| word(&open(), file));
+    for (file, word) in files.iter().zip(&before) {
+        let digest = Digest::of(&fs::read(file).expect("read")).to_string();
+        let is_there = String::from_utf8_lossy(&log).contains(&digest);
+        // Escapes may spell it otherwise.
+        assert!(*word != "allowed" || is_there || log.contains(&b'\\'), "{file:?}");
+    }
+    drop(open().list().expect("list"));
+    drop(open().history(None).expect("history"));
+
+    // Damage in front of everything sends it the slow way, and puts nothing in doubt.
+    if log.last().is_none_or(|byte| *byte == b'\n') && !log.starts_with(b"\xEF\xBB\xBF") {
+        put(&store, &[b"no decision\n", &log[..]].concat());
+        assert_eq!(files.each_ref().map(|file| word(&open(), file)), before);
+        put(&store, &log);
+    }
+
+    let trust = open();
+    trust.deny(allowed).expect("deny");
+    assert_eq!(word(&open(), allowed), "denied");
+    assert!(trust.revoke(allowed).expect("revoke"));
+    assert_eq!(word(&open(), allowed), "unknown");
+    trust.allow(allowed, trust.look(allowed).expect("look").digest).expect("allow");
+    assert_eq!(word(&trust, allowed), "allowed");
+    assert_eq!(word(&open(), allowed), "allowed");
+    trust.revoke(denied).expect("revoke");
+    assert_eq!(word(&open(), denied), "unknown");
+});
+
+fn only_mine(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("chmod");
+}
+
+fn put(store: &Path, bytes: &[u8]) {
+    fs::write(store, bytes).expect("write");
+    only_mine(store);
+}
+
+fn word(trust: &Trust, file: &Path) -> &'static str {
+    match trust.check(file).expect("check") {
+        Verdict::Allowed(approved) => {
+            assert_eq!(approved.bytes(), fs::read(file).expect("read"));
+            "allowed"
+        }
+        Verdict::Changed { .. } => "changed",
+        Verdict::Denied { .. } => "denied",
+        _ => "unknown",
+    }
+}
