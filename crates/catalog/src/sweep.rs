@@ -14,6 +14,8 @@ use crate::time;
 const DAY: i64 = 86_400_000;
 
 /// After how many days without progress a session is idle, and archived.
+///
+/// sessions-db also takes them from its projection, where they are gone with the next rebuild; here they are given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholds {
     idle_days: f64,
@@ -142,4 +144,52 @@ fn effective_last_progress(
         }
     }
     latest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::reduce::Rules;
+
+    /// A session whose last event and whose transcripts were at these times.
+    fn swept(ts: &str, mtimes: &[&str], now: &str) -> Vec<Transition> {
+        let mut projection = Projection::new(Rules::Annals);
+        let seen = format!(r#"{{"ts":"{ts}","op":"session_seen","stable_id":"s"}}"#);
+        projection.apply(&Event::parse(seen.as_bytes()).unwrap());
+        for (number, mtime) in mtimes.iter().enumerate() {
+            let seen = format!(
+                r#"{{"ts":"{ts}","op":"session_seen","stable_id":"s","payload":{{"transcript_file":{{"path":"/{number}","mtime":"{mtime}"}}}}}}"#
+            );
+            projection.apply(&Event::parse(seen.as_bytes()).unwrap());
+        }
+        let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(time::parse(now).unwrap() as u64);
+        sweep(&projection, Thresholds::default(), now, |_| None)
+    }
+
+    #[test]
+    fn the_latest_time_counts_whatever_its_zone_and_digits() {
+        let now = "2026-02-01T00:00:00Z";
+        let latest = "2026-01-10T01:00:00.5+02:00";
+        let found = swept("2026-01-01T00:00:00.000Z", &["2026-01-09T22:00:00Z", latest, "no time", ""], now);
+        assert_eq!(
+            (&*found[0].effective_last_progress, found[0].age_days, found[0].to_state),
+            (latest, 22, "idle")
+        );
+        // What has no time at all is left alone.
+        assert_eq!(swept("yesterday", &["no time"], now), []);
+    }
+
+    #[test]
+    fn whole_days_count() {
+        let at = |now| {
+            swept("2026-01-01T00:00:00.000Z", &[], now).pop().map(|found| (found.to_state, found.age_days))
+        };
+        assert_eq!(at("2026-01-14T23:59:59.999Z"), None);
+        assert_eq!(at("2026-01-15T00:00:00.000Z"), Some(("idle", 14)));
+        assert_eq!(at("2026-01-30T23:59:59.999Z"), Some(("idle", 29)));
+        assert_eq!(at("2026-01-31T00:00:00.000Z"), Some(("archived", 30)));
+        // The future is now.
+        assert_eq!(at("2025-01-01T00:00:00.000Z"), None);
+    }
 }

@@ -1,4 +1,7 @@
 //! What a transcript of Claude Code says about its session: read from its beginning and its end, wherever it lies.
+//!
+//! sessions-db reads it from one end to the other, above 50 MB not at all, and takes what the agent put in for itself
+//! (`isMeta`) for a prompt.
 
 use std::borrow::Cow;
 use std::fs;

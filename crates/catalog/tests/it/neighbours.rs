@@ -152,3 +152,37 @@ fn every_cut_of_a_log_is_read_and_continued() {
         assert!(after.get(&seen.stable_id).is_some());
     }
 }
+
+#[test]
+fn where_sessions_db_is_in_use_its_lock_is_held_while_we_write() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let folder = copy_of("main");
+    let lock = folder.path().join("sessions-db.json.lock");
+    let catalog = Catalog::open(folder.path());
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut stamps = Vec::new();
+            while !is_done.load(Ordering::Relaxed) {
+                stamps.extend(fs::read_to_string(&lock).ok().filter(|stamp| !stamp.is_empty()));
+            }
+            stamps
+        });
+        for number in 0..300 {
+            catalog.set_alias("sess_019c2291", Some(&format!("alias {number}"))).unwrap();
+        }
+        is_done.store(true, Ordering::Relaxed);
+        let stamps = looking.join().unwrap();
+        assert!(!stamps.is_empty());
+        for stamp in stamps {
+            let (pid, time) = stamp.strip_suffix('\n').unwrap().split_once('\t').unwrap();
+            assert_eq!(pid, std::process::id().to_string());
+            assert!(time.len() == 24 && time.ends_with('Z'), "{stamp}");
+        }
+    });
+    assert!(!lock.exists());
+    // Where it is not in use, there is none.
+    fs::remove_file(folder.path().join("sessions-db.json")).unwrap();
+    catalog.set_alias("alias 299", None).unwrap();
+    assert!(!lock.exists());
+}
