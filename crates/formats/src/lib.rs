@@ -2,6 +2,9 @@
 //!
 //! > **Foreign files are never changed. What was read is given byte for byte, and what could not be read is said.**
 //!
+//! [`claude_code`] reads the transcripts of Claude Code: a tree of records, told as [`transcript`]s are, whoever wrote
+//! them.
+//!
 //! Three session stores are read and written: [`picoclaw`], [`orca`] and [`aish`]. Each gives a [`ForeignSession`]
 //! with its messages as they are written, what is hidden, the summary and what else its program keeps about it;
 //! and [`Remark`]s for everything that is damaged, changed or left out.
@@ -27,6 +30,7 @@
 //! ```
 
 pub mod aish;
+pub mod claude_code;
 mod error;
 mod folder;
 mod foreign;
@@ -34,6 +38,7 @@ mod layout;
 mod lines;
 pub mod orca;
 pub mod picoclaw;
+pub mod transcript;
 
 pub use error::{Error, Result};
 pub use folder::{Entry, OutFile, write_files};

@@ -1,9 +1,10 @@
 //! The records in a file of JSON lines of another program, damage and all.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::SystemTime;
 
-use jsonl_core::{DamageKind, Line, Log, ReadOptions, Seals, Span, Verdict, scan};
+use jsonl_core::{Chunk, DamageKind, Line, Log, ReadOptions, Seals, Span, Verdict, scan};
 
 use crate::error::Result;
 use crate::foreign::{ForeignRecord, Remark};
@@ -25,10 +26,98 @@ pub(crate) fn open(path: &Path) -> Result<Log> {
 
 /// The lines of a file, one by one.
 pub(crate) fn lines(log: &Log) -> impl Iterator<Item = Result<Found>> + '_ {
-    log.lines().map(|line| found(log, &line?))
+    log.lines().map(|line| found(log, &line?, is_message))
 }
 
-fn found(log: &Log, line: &Line) -> Result<Found> {
+/// So many remarks on a file are kept.
+pub(crate) const REMARKS_KEPT: usize = 1000;
+
+/// What an index is made of.
+pub(crate) enum Indexed<T> {
+    Record(T),
+    /// JSON that is no object.
+    Odd,
+    Remark(Remark),
+}
+
+/// Makes an index of a file's records: `of` sees each of them on whatever thread, with where it stands and its text, and gives
+/// nothing for what is no JSON object; `each` gets the results with the number of their line (from 1), in the order of
+/// the file. `is_record` tells a record inside a damaged line from a part of one.
+pub(crate) fn index<T: Send>(
+    log: &Log,
+    of: impl Fn(Span, &[u8]) -> Option<T> + Sync,
+    is_record: impl Fn(&[u8]) -> bool + Copy + Sync,
+    mut each: impl FnMut(u64, Indexed<T>),
+) -> Result<()> {
+    let mut failure = None;
+    let report = log.chunks(
+        |chunk| clean(&chunk, &of).map_or_else(|| any(log, &chunk, &of, is_record), Ok),
+        |found, first| match found {
+            Ok(found) => {
+                found.into_iter().for_each(|(line, found)| each(first + line, found));
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        },
+    )?;
+    for damage in report.damages {
+        let (offset, len, kind) = (damage.offset, damage.len, damage.kind);
+        each(damage.line.unwrap_or(0), Indexed::Remark(Remark::Damaged { offset, len, kind, salvaged: 0 }));
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// The lines of a chunk in which there is nothing but objects, with their numbers in it.
+fn clean<T>(chunk: &Chunk<'_>, of: &impl Fn(Span, &[u8]) -> Option<T>) -> Option<Vec<(u64, Indexed<T>)>> {
+    std::str::from_utf8(chunk.bytes).ok()?;
+    let mut found = Vec::new();
+    for (number, line) in (0..).zip(chunk.lines()) {
+        let raw = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);
+        // White space around it is for the other way.
+        if raw.first() != Some(&b'{') || line.bytes.len() > jsonl_core::MAX_LINE_LEN {
+            return None;
+        }
+        let span = Span { offset: chunk.offset + line.offset as u64, len: raw.len() as u64 };
+        found.push((number, Indexed::Record(of(span, raw)?)));
+    }
+    Some(found)
+}
+
+/// Any chunk, line by line.
+fn any<T>(
+    log: &Log,
+    chunk: &Chunk<'_>,
+    of: &impl Fn(Span, &[u8]) -> Option<T>,
+    is_record: impl Fn(&[u8]) -> bool + Copy,
+) -> Result<Vec<(u64, Indexed<T>)>> {
+    let part = log.part(Span { offset: chunk.offset, len: chunk.bytes.len() as u64 })?;
+    let mut all = Vec::new();
+    for (number, line) in (0..).zip(part.lines()) {
+        let line = line?;
+        let Found { records, remark, .. } = found(log, &line, is_record)?;
+        let is_in_damage = matches!(remark, Some(Remark::Damaged { .. }));
+        all.extend(remark.map(|remark| (number, Indexed::Remark(remark))));
+        for (offset, raw) in records {
+            let span = match is_in_damage {
+                true => Span { offset, len: raw.len() as u64 },
+                // As it stands there, which may be more than its text, or other bytes.
+                false => Span { offset: line.offset, len: line.bytes.len() as u64 },
+            };
+            all.push((number, of(span, &raw).map_or(Indexed::Odd, Indexed::Record)));
+        }
+    }
+    Ok(all)
+}
+
+/// A record without what may stand around it.
+pub(crate) fn bare(raw: &[u8]) -> &[u8] {
+    raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw).trim_ascii()
+}
+
+fn found(log: &Log, line: &Line, is_record: impl Fn(&[u8]) -> bool) -> Result<Found> {
     let bare = line.bytes.strip_suffix(b"\r").unwrap_or(&line.bytes);
     let mut found = Found { is_empty: bare.is_empty() && !line.is_cut(), records: Vec::new(), remark: None };
     let kind = match line.verdict() {
@@ -51,7 +140,7 @@ fn found(log: &Log, line: &Line) -> Result<Found> {
         for span in &damage.salvage {
             let raw = log.read(Span { offset: span.offset, len: span.len })?;
             // Inside of a fragment there may be whole objects that are no records.
-            if is_message(&raw) {
+            if is_record(&raw) {
                 found.records.push(trimmed(span.offset, &raw));
             }
         }
@@ -62,8 +151,7 @@ fn found(log: &Log, line: &Line) -> Result<Found> {
 }
 
 fn trimmed(offset: u64, raw: &[u8]) -> (u64, Vec<u8>) {
-    let raw = raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw);
-    (offset, raw.trim_ascii().to_vec())
+    (offset, bare(raw).to_vec())
 }
 
 /// A message: a JSON object with a role that is a string.

@@ -29,9 +29,12 @@ pub(crate) fn run(args: &Args, home: &Home, out: &mut Out) -> Result<Exit, Failu
         CatalogCommand::Init(_) => return upkeep::init(&catalog, args.quiet, out),
         _ if !catalog.exists() => {
             let root = crate::human::path(catalog.root());
-            let text = format!(
-                "{root}: there is no catalog here; `annals catalog init` makes one, --own is annals's own"
-            );
+            let next = if args.own {
+                "`annals catalog --own init` makes one, and so does its hook"
+            } else {
+                "`annals catalog init` makes one, --own is annals's own"
+            };
+            let text = format!("{root}: there is no catalog here; {next}");
             return Err(Failure::Told(Exit::NotFound, text));
         }
         _ => {}

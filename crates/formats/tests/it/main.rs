@@ -5,5 +5,8 @@
 /// The folders, and what has to be read from them.
 mod expected;
 
+/// Is every message of Claude Code read, and the conversation told from what is beside it?
+mod claude_code;
+
 /// Is every message, summary and state of the three session stores read, and written back the same?
 mod stores;

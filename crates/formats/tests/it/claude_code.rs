@@ -1,0 +1,257 @@
+//! Claude Code's transcripts, clean and damaged, and what has to be read from them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use annals_formats::Remark;
+use annals_formats::claude_code::ClaudeCode;
+use annals_formats::transcript::{Part, Stop};
+use serde_json::{Value, json};
+
+fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testdata")
+}
+
+fn spec() -> Vec<Value> {
+    let text = fs::read(testdata().join("expected/claude-code.json")).unwrap();
+    let spec: Value = serde_json::from_slice(&text).unwrap();
+    spec["files"].as_array().unwrap().clone()
+}
+
+fn open(file: &Value) -> ClaudeCode {
+    ClaudeCode::open(testdata().join(file["file"].as_str().unwrap())).unwrap()
+}
+
+/// Everything that is asked of a transcript, in the shape of the expected values.
+fn told(transcript: &ClaudeCode) -> Value {
+    let overview = transcript.overview();
+    let messages: Vec<Value> = transcript
+        .messages()
+        .map(|index| {
+            let message = transcript.message(index).unwrap();
+            let mut told = json!({
+                "line": message.line, "uuid": message.id, "role": message.role.name(), "text": message.text(),
+            });
+            let flags = message.flags;
+            let names = [
+                (flags.sidechain, "sidechain"),
+                (flags.meta, "meta"),
+                (flags.compact_summary, "compact_summary"),
+                (flags.duplicate, "duplicate"),
+            ];
+            let names: Vec<&str> = names.iter().filter(|(is_so, _)| *is_so).map(|(_, name)| *name).collect();
+            if !names.is_empty() {
+                told["flags"] = json!(names);
+            }
+            told
+        })
+        .collect();
+    let conversation = transcript.conversation();
+    let line = |index: &usize| transcript.message(*index).unwrap().line;
+    let stop = match conversation.stop {
+        None => Value::Null,
+        Some(Stop::MissingParent { id }) => json!({"kind": "missing_parent", "uuid": id}),
+        Some(Stop::Cycle { id }) => json!({"kind": "cycle", "uuid": id}),
+        Some(_) => panic!(),
+    };
+    let calls = transcript.tool_calls();
+    let calls: Vec<Value> = calls
+        .iter()
+        .map(|call| {
+            let mut told =
+                json!({"id": call.id, "name": call.name, "call_line": call.call_line, "result_line": call.result_line});
+            if let Some(is_error) = call.is_error {
+                told["is_error"] = json!(is_error);
+            }
+            told
+        })
+        .collect();
+    json!({
+        "session_id": overview.id, "cwd": overview.project, "git_branch": overview.branch, "title": overview.title,
+        "records": overview.types.values().sum::<u64>(), "types": overview.types, "messages_in_file_order": messages,
+        "leaf": conversation.leaf, "conversation": conversation.messages.iter().map(line).collect::<Vec<_>>(),
+        "conversation_stops_at": stop, "tool_calls": calls, "results_without_call": transcript.results_without_call(),
+        "duplicate_uuids": transcript.duplicate_ids().into_iter().map(|(id, lines)| json!({"uuid": id, "lines": lines})).collect::<Vec<_>>(),
+        "output_tokens_counted_once": overview.usage.output, "answers": overview.usage.answers,
+    })
+}
+
+#[test]
+fn every_file_gives_what_is_expected() {
+    for file in spec() {
+        let transcript = open(&file);
+        let told = told(&transcript);
+        for (name, value) in told.as_object().unwrap() {
+            let (mut found, mut wanted) = (value.clone(), file[name].clone());
+            if name == "duplicate_uuids" {
+                let by_id = |value: &Value| value["uuid"].as_str().unwrap().to_owned();
+                found.as_array_mut().unwrap().sort_by_key(by_id);
+                wanted.as_array_mut().unwrap().sort_by_key(by_id);
+            }
+            assert_eq!(found, wanted, "{name} of {}", file["file"]);
+        }
+        let missing: Vec<Value> =
+            transcript.missing_parents().into_iter().map(|(line, id)| json!([line, id])).collect();
+        let wanted = file["missing_parents"].as_array().unwrap();
+        let wanted: Vec<Value> =
+            wanted.iter().map(|missing| json!([missing["line"], missing["parent"]])).collect();
+        assert_eq!(missing, wanted, "{}", file["file"]);
+        let bytes = fs::read(testdata().join(file["file"].as_str().unwrap())).unwrap();
+        let bad = file["physical"]["bad"].as_array().unwrap();
+        let damages: Vec<(u64, u64, usize)> = transcript
+            .overview()
+            .remarks
+            .iter()
+            .map(|remark| match remark {
+                Remark::Damaged { offset, len, salvaged, .. } => {
+                    // The expected lengths are without the newline.
+                    let has_newline = bytes[usize::try_from(offset + len).unwrap() - 1] == b'\n';
+                    (*offset, len - u64::from(has_newline), *salvaged)
+                }
+                other => panic!("{other}"),
+            })
+            .collect();
+        let wanted: Vec<(u64, u64, usize)> = bad
+            .iter()
+            .map(|bad| {
+                let salvaged = bad["salvage"].as_array().map_or(0, Vec::len);
+                (bad["offset"].as_u64().unwrap(), bad["length"].as_u64().unwrap(), salvaged)
+            })
+            .collect();
+        assert_eq!(damages, wanted, "{}", file["file"]);
+    }
+}
+
+#[test]
+fn there_is_always_a_way_back_to_the_raw_line() {
+    for file in spec() {
+        let bytes = fs::read(testdata().join(file["file"].as_str().unwrap())).unwrap();
+        let transcript = open(&file);
+        for index in transcript.messages() {
+            let message = transcript.message(index).unwrap();
+            let start = usize::try_from(message.span.offset).unwrap();
+            let raw = transcript.raw(index).unwrap();
+            assert_eq!(raw, bytes[start..start + usize::try_from(message.span.len).unwrap()]);
+            let found = String::from_utf8_lossy(&raw).contains(message.id.as_deref().unwrap());
+            assert!(found);
+        }
+    }
+}
+
+#[test]
+fn parts_are_told_apart() {
+    let transcript = open(&spec()[0]);
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for index in 0..29 {
+        for part in transcript.message(index).unwrap().parts {
+            let kind = match part {
+                Part::Text(text) => {
+                    assert!(!text.is_empty());
+                    "text"
+                }
+                Part::Reasoning(_) => "reasoning",
+                Part::ToolCall { input, .. } => {
+                    assert!(serde_json::from_str::<Value>(&input).unwrap().is_object());
+                    "call"
+                }
+                Part::ToolResult { images, .. } => {
+                    *kinds.entry("image in a result").or_default() += images.len();
+                    "result"
+                }
+                Part::Image(image) => {
+                    assert_eq!(image.media_type.as_deref(), Some("image/png"));
+                    assert!(image.len > Some(1000));
+                    "image"
+                }
+                _ => "other",
+            };
+            *kinds.entry(kind).or_default() += 1;
+        }
+    }
+    assert_eq!((kinds["call"], kinds["result"], kinds["image"], kinds["reasoning"]), (4, 4, 1, 1));
+    assert_eq!((kinds["image in a result"], kinds.get("other")), (1, None));
+    assert_eq!(transcript.message(1000).unwrap().parts, []);
+}
+
+#[test]
+fn a_cut_anywhere_changes_only_the_last_record() {
+    let file = &spec()[2];
+    let whole = fs::read(testdata().join(file["file"].as_str().unwrap())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.jsonl");
+    fs::write(&path, &whole).unwrap();
+    let all = told(&ClaudeCode::open(&path).unwrap());
+    let all = all["messages_in_file_order"].as_array().unwrap();
+    for cut in 0..=whole.len() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let transcript = ClaudeCode::open(&path).unwrap();
+        let found: Vec<usize> = transcript.messages().collect();
+        assert!(transcript.overview().remarks.len() <= 3);
+        // A look at all of them for each cut would take long.
+        if cut % 97 == 0 {
+            let found = told(&transcript)["messages_in_file_order"].clone();
+            let found = found.as_array().unwrap();
+            assert_eq!(found[..], all[..found.len()], "{cut}");
+        }
+        let complete = whole[..cut].iter().filter(|byte| **byte == b'\n').count();
+        assert!(found.len() <= complete + 1);
+        assert!(found.len() + 6 >= complete.min(all.len()), "{cut}");
+    }
+}
+
+#[test]
+fn a_copy_changes_no_total_and_unknown_records_change_nothing() {
+    let file = &spec()[0];
+    let whole = fs::read_to_string(testdata().join(file["file"].as_str().unwrap())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.jsonl");
+    let told_of = |text: &str| {
+        fs::write(&path, text).unwrap();
+        told(&ClaudeCode::open(&path).unwrap())
+    };
+    let once = told_of(&whole);
+    let twice = told_of(&format!("{whole}{whole}"));
+    for name in ["output_tokens_counted_once", "answers", "title", "session_id"] {
+        assert_eq!(once[name], twice[name], "{name}");
+    }
+    assert_eq!(once["tool_calls"], twice["tool_calls"]);
+    let noise = "{\"type\":\"some-future-type\",\"payload\":{\"message\":{\"role\":\"user\",\"content\":\"no\"}}}\n5\n[]\n{}\n";
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let noisy: String = lines.iter().flat_map(|line| [*line, noise]).collect();
+    let noisy = told_of(&noisy);
+    for name in
+        ["output_tokens_counted_once", "answers", "title", "session_id", "leaf", "conversation_stops_at"]
+    {
+        assert_eq!(once[name], noisy[name], "{name}");
+    }
+    let texts = |told: &Value| {
+        told["messages_in_file_order"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["text"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&once), texts(&noisy));
+}
+
+#[test]
+fn circles_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.jsonl");
+    let record = |id: &str, parent: &str| {
+        format!(
+            "{{\"type\":\"user\",\"uuid\":\"{id}\",\"parentUuid\":\"{parent}\",\"message\":{{\"role\":\"user\",\"content\":\"{id}\"}}}}\n"
+        )
+    };
+    fs::write(&path, [record("a", "c"), record("b", "a"), record("c", "b")].concat()).unwrap();
+    let transcript = ClaudeCode::open(&path).unwrap();
+    let conversation = transcript.conversation();
+    assert_eq!(conversation.messages, [0, 1, 2]);
+    assert_eq!(conversation.stop, Some(Stop::Cycle { id: "c".to_owned() }));
+    fs::write(&path, record("a", "a")).unwrap();
+    assert!(matches!(ClaudeCode::open(&path).unwrap().conversation().stop, Some(Stop::Cycle { .. })));
+    fs::write(&path, "").unwrap();
+    assert_eq!(ClaudeCode::open(&path).unwrap().conversation().leaf, None);
+}
