@@ -1,8 +1,9 @@
 //! Events as they come, from whatever process.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jsonl_core::{Follow, Followed, From};
+use jsonl_core::{Follow, Followed, From, ReadOptions};
 
 use crate::catalog::Catalog;
 use crate::error::Result;
@@ -21,8 +22,14 @@ pub enum Watched {
 /// The log of a catalog that is being watched.
 #[derive(Debug)]
 pub struct Watch {
-    follow: Follow,
+    log: PathBuf,
+    options: ReadOptions,
+    /// None as long as there is no log.
+    follow: Option<Follow>,
 }
+
+/// Between two looks for a log that isn't there yet.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Watch {
     /// The next change; `None` if there is none within `wait`. Lines that are no events are passed over.
@@ -33,7 +40,15 @@ impl Watch {
     pub fn next_within(&mut self, wait: Duration) -> Result<Option<Watched>> {
         let end = Instant::now() + wait;
         loop {
-            match self.follow.next_within(end.saturating_duration_since(Instant::now()))? {
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(follow) = self.follow()? else {
+                if left.is_zero() {
+                    return Ok(None);
+                }
+                std::thread::sleep(PAUSE.min(left));
+                continue;
+            };
+            match follow.next_within(left)? {
                 None => return Ok(None),
                 Some(Followed::Line(line)) => {
                     if let Some(event) = Event::parse(line.bytes.trim_ascii()) {
@@ -46,14 +61,25 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// Follows a log that wasn't there from its beginning.
+    fn follow(&mut self) -> Result<Option<&mut Follow>> {
+        if self.follow.is_none() && self.log.is_file() {
+            self.follow = Some(self.options.follow(&self.log, From::Beginning)?);
+        }
+        Ok(self.follow.as_mut())
+    }
+}
+
 impl Catalog {
-    /// Events from now on, as they come.
+    /// Events from now on, as they come; also if the log is not there yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Log`](crate::Error::Log) if there is no log.
+    /// [`Error::Log`](crate::Error::Log) if the log can't be read.
     pub fn watch(&self) -> Result<Watch> {
-        let follow = self.options().read_options().follow(self.log_path(), From::End)?;
-        Ok(Watch { follow })
+        let (log, options) = (self.log_path().to_owned(), self.options().read_options());
+        let follow = log.is_file().then(|| options.follow(&log, From::End)).transpose()?;
+        Ok(Watch { log, options, follow })
     }
 }

@@ -109,6 +109,20 @@ fn changes_are_seen_as_they_come_whoever_makes_them() {
 }
 
 #[test]
+fn a_log_that_comes_later_is_watched_from_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("later");
+    let mut watch = Catalog::open(&root).watch().unwrap();
+    assert!(watch.next_within(Duration::ZERO).unwrap().is_none());
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| watch.next_within(Duration::from_secs(10)).unwrap());
+        std::thread::sleep(Duration::from_millis(100));
+        let seen = Catalog::open(&root).observe(&Observation::new("agent")).unwrap();
+        assert!(matches!(watching.join().unwrap(), Some(Watched::Event(event)) if *event == seen.event));
+    });
+}
+
+#[test]
 fn damage_is_named_and_hides_nothing() {
     let folder = copy_of("main");
     let catalog = Catalog::open(folder.path());
