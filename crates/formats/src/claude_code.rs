@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::lines::{self, Indexed};
-use crate::transcript::{Agent, Flags, Image, Message, Overview, Part, Role, Stop, ToolCall, Usage};
+use crate::transcript::{
+    Agent, Conversation, Flags, Image, Message, Overview, Part, Role, Stop, ToolCall, Usage,
+};
 
 /// A transcript of Claude Code, or of one of its sub-agents.
 ///
@@ -41,18 +43,6 @@ pub struct ClaudeCode {
     overview: Overview,
     /// The first record of each id.
     ids: HashMap<Box<str>, usize>,
-}
-
-/// The way back from a leaf.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Conversation {
-    /// The leaf's id.
-    pub leaf: Option<String>,
-    /// The records on the way that have a text, oldest first.
-    pub messages: Vec<usize>,
-    /// Why it doesn't go back to the beginning, if it doesn't.
-    pub stop: Option<Stop>,
 }
 
 /// What of a record is kept in mind.

@@ -2,8 +2,8 @@
 //!
 //! > **Foreign files are never changed. What was read is given byte for byte, and what could not be read is said.**
 //!
-//! [`claude_code`] reads the transcripts of Claude Code: a tree of records, told as [`transcript`]s are, whoever wrote
-//! them.
+//! [`claude_code`] reads the transcripts of Claude Code, a tree of records; [`codex`] those of Codex, in which everything
+//! stands twice. Both tell what is in them as [`transcript`] does, whoever wrote it; [`detect`](detect()) tells whose it is.
 //!
 //! Three session stores are read and written: [`picoclaw`], [`orca`] and [`aish`]. Each gives a [`ForeignSession`]
 //! with its messages as they are written, what is hidden, the summary and what else its program keeps about it;
@@ -31,6 +31,8 @@
 
 pub mod aish;
 pub mod claude_code;
+pub mod codex;
+mod detect;
 mod error;
 mod folder;
 mod foreign;
@@ -40,6 +42,7 @@ pub mod orca;
 pub mod picoclaw;
 pub mod transcript;
 
+pub use detect::detect;
 pub use error::{Error, Result};
 pub use folder::{Entry, OutFile, write_files};
 pub use foreign::{ForeignRecord, ForeignSession, Remark};

@@ -16,6 +16,8 @@ use crate::foreign::Remark;
 pub enum Agent {
     /// Anthropic's Claude Code.
     ClaudeCode,
+    /// OpenAI's Codex.
+    Codex,
 }
 
 impl Agent {
@@ -24,6 +26,7 @@ impl Agent {
     pub fn name(self) -> &'static str {
         match self {
             Self::ClaudeCode => "claude-code",
+            Self::Codex => "codex",
         }
     }
 }
@@ -96,16 +99,19 @@ pub enum Role {
     Assistant,
     /// The agent itself.
     System,
+    /// The agent, telling the model how to behave.
+    Developer,
 }
 
 impl Role {
-    /// `user`, `assistant`, `system`.
+    /// `user`, `assistant`, `system`, `developer`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Assistant => "assistant",
             Self::System => "system",
+            Self::Developer => "developer",
         }
     }
 }
@@ -113,7 +119,7 @@ impl Role {
 /// What is to be known of a message before it is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(clippy::struct_excessive_bools, reason = "four independent facts")]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct Flags {
     /// It belongs to a sub-agent's conversation.
     pub sidechain: bool,
@@ -121,8 +127,10 @@ pub struct Flags {
     pub meta: bool,
     /// It sums up what was compacted.
     pub compact_summary: bool,
-    /// Another message has the same id and stands in front of it.
+    /// Another message has the same id, or is the same, and stands in front of it.
     pub duplicate: bool,
+    /// It was taken back.
+    pub rolled_back: bool,
 }
 
 /// A message.
@@ -205,6 +213,18 @@ pub struct Image {
     pub len: Option<u64>,
     /// Where it is, where it is elsewhere.
     pub url: Option<String>,
+}
+
+/// What was said that counts, from its beginning to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Conversation {
+    /// The id of the record that it ends with, in a format in which records have ids.
+    pub leaf: Option<String>,
+    /// The records in it that have a text, oldest first.
+    pub messages: Vec<usize>,
+    /// Why it doesn't go back to the beginning, if it doesn't.
+    pub stop: Option<Stop>,
 }
 
 /// Why a conversation doesn't go back to its beginning.

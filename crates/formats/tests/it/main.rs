@@ -8,5 +8,8 @@ mod expected;
 /// Is every message of Claude Code read, and the conversation told from what is beside it?
 mod claude_code;
 
+/// Is every message of Codex read once, although all of them stand there twice?
+mod codex;
+
 /// Is every message, summary and state of the three session stores read, and written back the same?
 mod stores;
