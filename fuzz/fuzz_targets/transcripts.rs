@@ -10,23 +10,25 @@ use std::path::Path;
 use annals_formats::claude_code::ClaudeCode;
 use annals_formats::codex::{Codex, titles};
 use annals_formats::detect;
+use annals_formats::pi::Pi;
 use annals_formats::transcript::{Conversation, Message, Overview};
 use libfuzzer_sys::fuzz_target;
 
 const CLAUDE: &[u8] = include_bytes!("../../examples/transcripts/claude-code.jsonl");
+const PI: &[u8] = include_bytes!("../../examples/transcripts/pi.jsonl");
 const CODEX: &[u8] = include_bytes!("../../examples/transcripts/codex.jsonl");
 
 fuzz_target!(|bytes: &[u8]| {
     let (orders, rest) = bytes.split_at(bytes.len().min(12));
-    let is_claude = orders.first().is_none_or(|first| first % 2 == 0);
-    let source = if is_claude { CLAUDE } else { CODEX };
+    let agent = orders.first().copied().unwrap_or(0) % 3;
+    let source = [CLAUDE, CODEX, PI][usize::from(agent)];
     // Without the longest, which only take time.
     let short = |line: &&[u8]| line.len() < 4000;
     let mut lines: Vec<Vec<u8>> =
         source.split_inclusive(|byte| *byte == b'\n').filter(short).map(<[u8]>::to_vec).collect();
     for order in orders.chunks_exact(3) {
         let (from, to) = (usize::from(order[1]) % lines.len(), usize::from(order[2]) % lines.len());
-        match order[0] / 2 % 6 {
+        match order[0] / 3 % 6 {
             0 => lines.insert(to, lines[from].clone()),
             1 if lines.len() > 1 => drop(lines.remove(from)),
             2 => {
@@ -48,7 +50,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let mut log = lines.concat();
-    if orders.first().is_some_and(|first| first % 3 == 0) {
+    if orders.first().is_some_and(|first| first % 2 == 0) {
         log.extend_from_slice(rest);
     }
     let folder = tempfile::tempdir().expect("a folder");
@@ -57,7 +59,11 @@ fuzz_target!(|bytes: &[u8]| {
         fs::write(&path, bytes).expect("write");
         drop(detect(&path).expect("detect"));
         drop(titles(&path).expect("titles"));
-        if is_claude { claude(&path, bytes) } else { codex(&path, bytes) }
+        match agent {
+            0 => claude(&path, bytes),
+            1 => codex(&path, bytes),
+            _ => pi(&path, bytes),
+        }
     };
     let (overview, messages) = text(&log);
     // Written again behind it, all of it counts once.
@@ -85,6 +91,15 @@ fn claude(path: &Path, bytes: &[u8]) -> (Overview, Said) {
 fn codex(path: &Path, bytes: &[u8]) -> (Overview, Said) {
     let transcript = Codex::open(path).expect("open");
     drop((transcript.tool_calls(), transcript.outputs_without_call()));
+    let indexes: Vec<usize> = transcript.messages().collect();
+    let read = |index| (transcript.message(index).expect("message"), transcript.raw(index).expect("raw"));
+    let said = check(&indexes, read, &transcript.conversation(), bytes);
+    (transcript.overview().clone(), said)
+}
+
+fn pi(path: &Path, bytes: &[u8]) -> (Overview, Said) {
+    let transcript = Pi::open(path).expect("open");
+    drop((transcript.tool_calls(), transcript.results_without_call(), transcript.duplicate_ids(), transcript.missing_parents()));
     let indexes: Vec<usize> = transcript.messages().collect();
     let read = |index| (transcript.message(index).expect("message"), transcript.raw(index).expect("raw"));
     let said = check(&indexes, read, &transcript.conversation(), bytes);

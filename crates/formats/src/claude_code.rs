@@ -4,7 +4,7 @@
 //! conversation is the way back from a leaf. One answer of the model stands in several lines, each with the usage so far; the
 //! last one counts. Lines may be repeated, byte for byte or under the same id; the first one counts.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use jsonl_core::{Log, Span, parse_json, scan};
@@ -12,9 +12,8 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::lines::{self, Indexed};
-use crate::transcript::{
-    Agent, Conversation, Flags, Image, Message, Overview, Part, Role, Stop, ToolCall, Usage,
-};
+use crate::transcript::{Agent, Conversation, Image, Message, Overview, Part, Role, ToolCall, Usage};
+use crate::tree::{Node, Tool, Tree};
 
 /// A transcript of Claude Code, or of one of its sub-agents.
 ///
@@ -39,47 +38,8 @@ use crate::transcript::{
 #[derive(Debug)]
 pub struct ClaudeCode {
     log: Log,
-    nodes: Vec<Node>,
+    tree: Tree,
     overview: Overview,
-    /// The first record of each id.
-    ids: HashMap<Box<str>, usize>,
-}
-
-/// What of a record is kept in mind.
-#[derive(Debug)]
-struct Node {
-    line: u64,
-    span: Span,
-    role: Option<Role>,
-    has_text: bool,
-    flags: Flags,
-    id: Option<Box<str>>,
-    parent: Option<Box<str>>,
-    /// The parent on the other side of a compaction.
-    logical_parent: Option<Box<str>>,
-    tools: Vec<Tool>,
-}
-
-impl Default for Node {
-    fn default() -> Self {
-        Self {
-            line: 0,
-            span: Span { offset: 0, len: 0 },
-            role: None,
-            has_text: false,
-            flags: Flags::default(),
-            id: None,
-            parent: None,
-            logical_parent: None,
-            tools: Vec::new(),
-        }
-    }
-}
-
-#[derive(Debug)]
-enum Tool {
-    Call { id: Box<str>, name: Box<str> },
-    Result { id: Box<str>, is_error: bool },
 }
 
 /// A record as the index sees it.
@@ -109,7 +69,7 @@ impl ClaudeCode {
         let log = lines::open(path.as_ref())?;
         let mut reading = Reading::default();
         lines::index(&log, Seen::of, is_record, |line, found| reading.take(line, found))?;
-        let Reading { nodes, ids, mut overview, answers, custom_title, summary, .. } = reading;
+        let Reading { tree, mut overview, answers, custom_title, summary, .. } = reading;
         overview.title = custom_title.or(summary);
         for usage in answers.into_values() {
             overview.usage.answers += 1;
@@ -118,7 +78,7 @@ impl ClaudeCode {
             overview.usage.cache_read += usage.cache_read;
             overview.usage.output += usage.output;
         }
-        Ok(Self { log, nodes, overview, ids })
+        Ok(Self { log, tree, overview })
     }
 
     /// Who wrote it.
@@ -135,7 +95,7 @@ impl ClaudeCode {
 
     /// The records that have a text, in the order of the file; duplicates and side chains, too.
     pub fn messages(&self) -> impl Iterator<Item = usize> {
-        self.nodes.iter().enumerate().filter(|(_, node)| node.has_text).map(|(index, _)| index)
+        self.tree.messages()
     }
 
     /// A record of a user, the model or the agent, with what it says; without parts if there is no such record.
@@ -145,7 +105,7 @@ impl ClaudeCode {
     /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
     pub fn message(&self, index: usize) -> Result<Message> {
         let nothing = Node::default();
-        let node = self.nodes.get(index).unwrap_or(&nothing);
+        let node = self.tree.nodes().get(index).unwrap_or(&nothing);
         let raw = self.log.read(node.span)?;
         let text = String::from_utf8_lossy(lines::bare(&raw));
         let value: Value = parse_json(text.as_bytes()).unwrap_or_default();
@@ -168,7 +128,7 @@ impl ClaudeCode {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
     pub fn raw(&self, index: usize) -> Result<Vec<u8>> {
-        let Some(node) = self.nodes.get(index) else { return Ok(Vec::new()) };
+        let Some(node) = self.tree.nodes().get(index) else { return Ok(Vec::new()) };
         Ok(self.log.read(node.span)?)
     }
 
@@ -178,7 +138,7 @@ impl ClaudeCode {
     pub fn conversation(&self) -> Conversation {
         let of = |sidechain: bool| {
             let is_leaf = |node: &Node| node.role.is_some() && node.flags.sidechain == sidechain;
-            self.nodes.iter().rposition(is_leaf)
+            self.tree.nodes().iter().rposition(is_leaf)
         };
         of(false).or_else(|| of(true)).map_or_else(Conversation::default, |leaf| self.conversation_to(leaf))
     }
@@ -186,110 +146,38 @@ impl ClaudeCode {
     /// The conversation that ends with a record.
     #[must_use]
     pub fn conversation_to(&self, leaf: usize) -> Conversation {
-        let mut found = Conversation::default();
-        let Some(mut node) = self.nodes.get(leaf) else { return found };
-        found.leaf = node.id.as_deref().map(str::to_owned);
-        let mut index = leaf;
-        let mut seen = HashSet::new();
-        loop {
-            if !seen.insert(index) {
-                let id = node.id.as_deref().unwrap_or_default().to_owned();
-                found.stop = Some(Stop::Cycle { id });
-                break;
-            }
-            if node.has_text {
-                found.messages.push(index);
-            }
-            let Some(parent) = node.parent.as_ref().or(node.logical_parent.as_ref()) else { break };
-            match self.ids.get(parent) {
-                Some(next) => (index, node) = (*next, &self.nodes[*next]),
-                None => {
-                    found.stop = Some(Stop::MissingParent { id: parent.to_string() });
-                    break;
-                }
-            }
-        }
-        found.messages.reverse();
-        found
+        self.tree.conversation_to(leaf)
     }
 
     /// Every tool call, in the order of the file, with its result.
     #[must_use]
     pub fn tool_calls(&self) -> Vec<ToolCall> {
-        let mut calls: Vec<ToolCall> = Vec::new();
-        let mut places = HashMap::new();
-        for (line, tool) in self.tools() {
-            match tool {
-                Tool::Call { id, name } if !places.contains_key(id) => {
-                    places.insert(id, calls.len());
-                    let (id, name) = (id.to_string(), name.to_string());
-                    calls.push(ToolCall { id, name, call_line: line, result_line: None, is_error: None });
-                }
-                Tool::Result { id, is_error } => {
-                    if let Some(call) = places.get(id).and_then(|place: &usize| calls.get_mut(*place))
-                        && call.result_line.is_none()
-                    {
-                        (call.result_line, call.is_error) = (Some(line), Some(*is_error));
-                    }
-                }
-                Tool::Call { .. } => {}
-            }
-        }
-        calls
+        self.tree.tool_calls()
     }
 
     /// The ids of results whose call is not in the file, each once.
     #[must_use]
     pub fn results_without_call(&self) -> Vec<String> {
-        let is_call = |tool: &Tool| matches!(tool, Tool::Call { .. });
-        let calls: HashSet<&str> =
-            self.tools().filter(|(_, tool)| is_call(tool)).map(|(_, tool)| tool.id()).collect();
-        let mut seen = HashSet::new();
-        let orphans = self.tools().map(|(_, tool)| tool).filter(|tool| !is_call(tool)).map(Tool::id);
-        orphans.filter(|id| !calls.contains(id) && seen.insert(*id)).map(str::to_owned).collect()
-    }
-
-    fn tools(&self) -> impl Iterator<Item = (u64, &Tool)> {
-        self.nodes.iter().flat_map(|node| node.tools.iter().map(|tool| (node.line, tool)))
+        self.tree.results_without_call()
     }
 
     /// Ids that several records have, with the lines of these.
     #[must_use]
     pub fn duplicate_ids(&self) -> Vec<(String, Vec<u64>)> {
-        let mut lines: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-        for node in &self.nodes {
-            if let Some(id) = &node.id {
-                lines.entry(id).or_default().push(node.line);
-            }
-        }
-        let several = lines.into_iter().filter(|(_, lines)| lines.len() > 1);
-        several.map(|(id, lines)| (id.to_owned(), lines)).collect()
+        self.tree.duplicate_ids()
     }
 
     /// Records that follow one that is not in the file: the line, and the missing one's id.
     #[must_use]
     pub fn missing_parents(&self) -> Vec<(u64, String)> {
-        let of = |node: &Node| {
-            let parent = node.parent.as_deref().filter(|parent| !self.ids.contains_key(*parent))?;
-            Some((node.line, parent.to_owned()))
-        };
-        self.nodes.iter().filter(|node| !node.flags.duplicate).filter_map(of).collect()
-    }
-}
-
-impl Tool {
-    fn id(&self) -> &str {
-        match self {
-            Self::Call { id, .. } | Self::Result { id, .. } => id,
-        }
+        self.tree.missing_parents()
     }
 }
 
 /// The index while it is made.
 #[derive(Default)]
 struct Reading {
-    nodes: Vec<Node>,
-    ids: HashMap<Box<str>, usize>,
+    tree: Tree,
     overview: Overview,
     answers: HashMap<(String, String), Usage>,
     calls: HashSet<Box<str>>,
@@ -315,10 +203,6 @@ impl Reading {
         let overview = &mut self.overview;
         *overview.types.entry(seen.kind).or_default() += 1;
         node.line = line;
-        if let Some(id) = &node.id {
-            let first = *self.ids.entry(id.clone()).or_insert(self.nodes.len());
-            node.flags.duplicate = first != self.nodes.len();
-        }
         for (slot, value) in [
             (&mut overview.id, &seen.session),
             (&mut overview.project, &seen.cwd),
@@ -345,13 +229,13 @@ impl Reading {
         if let Some((answer, usage)) = seen.usage {
             self.answers.insert(answer, usage);
         }
+        let node = self.tree.push(node);
         overview.messages += u64::from(node.has_text && !node.flags.duplicate);
         for tool in &node.tools {
             if let Tool::Call { id, .. } = tool {
                 overview.tool_calls += u64::from(self.calls.insert(id.clone()));
             }
         }
-        self.nodes.push(node);
     }
 }
 

@@ -35,6 +35,15 @@ fn agent_of(raw: &[u8]) -> Option<Agent> {
     {
         return Some(Agent::Codex);
     }
+    let is_pi_entry = has("parentId")
+        && has_string("id")
+        && has("message")
+        && lines::string(raw, "type").as_deref() == Some("message");
+    let is_pi_head =
+        lines::string(raw, "type").as_deref() == Some("session") && has("version") && has_string("cwd");
+    if is_pi_entry || is_pi_head {
+        return Some(Agent::Pi);
+    }
     let is_message = has("parentUuid") && has_string("uuid") && has("message");
     let is_beside = has_string("leafUuid") || (has("snapshot") && has_string("messageId"));
     (has_string("type") && (is_message || is_beside)).then_some(Agent::ClaudeCode)

@@ -3,7 +3,7 @@
 //! > **Foreign files are never changed. What was read is given byte for byte, and what could not be read is said.**
 //!
 //! [`claude_code`] reads the transcripts of Claude Code, a tree of records; [`codex`] those of Codex, in which everything
-//! stands twice. Both tell what is in them as [`transcript`] does, whoever wrote it; [`detect`](detect()) tells whose it is.
+//! stands twice; [`pi`] those of pi, a tree again. All tell what is in them as [`transcript`] does, whoever wrote it; [`detect`](detect()) tells whose it is.
 //!
 //! Three session stores are read and written: [`picoclaw`], [`orca`] and [`aish`]. Each gives a [`ForeignSession`]
 //! with its messages as they are written, what is hidden, the summary and what else its program keeps about it;
@@ -39,8 +39,10 @@ mod foreign;
 mod layout;
 mod lines;
 pub mod orca;
+pub mod pi;
 pub mod picoclaw;
 pub mod transcript;
+mod tree;
 
 pub use detect::detect;
 pub use error::{Error, Result};

@@ -18,6 +18,8 @@ pub enum Agent {
     ClaudeCode,
     /// OpenAI's Codex.
     Codex,
+    /// pi, and those that share its format: `OpenClaw`, omp, senpi.
+    Pi,
 }
 
 impl Agent {
@@ -27,6 +29,7 @@ impl Agent {
         match self {
             Self::ClaudeCode => "claude-code",
             Self::Codex => "codex",
+            Self::Pi => "pi",
         }
     }
 }

@@ -213,7 +213,7 @@ fn whose_transcript_it_is_is_told_by_what_is_in_it() {
         "",
         "{}\n5\nnot JSON\n",
         "{\"role\":\"user\",\"content\":\"hi\"}\n",
-        "{\"type\":\"session\",\"id\":\"x\"}\n",
+        "{\"type\":\"message\",\"id\":\"x\"}\n",
     ] {
         let path = folder.path().join("rollout-1.jsonl");
         fs::write(&path, other).unwrap();

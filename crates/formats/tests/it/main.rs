@@ -11,5 +11,8 @@ mod claude_code;
 /// Is every message of Codex read once, although all of them stand there twice?
 mod codex;
 
+/// Is every entry of pi read, and the conversation told from its branches?
+mod pi;
+
 /// Is every message, summary and state of the three session stores read, and written back the same?
 mod stores;

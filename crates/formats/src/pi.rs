@@ -1,0 +1,422 @@
+//! pi's transcripts: `~/.pi/agent/sessions/<folder>/<time>_<id>.jsonl`; OpenClaw, omp and senpi write the same.
+//!
+//! The first line is a header. Each entry behind it names the one that it follows, and the conversation is the way back from the
+//! last one. Of entries with the same id the first one counts; a second header counts for nothing.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use jsonl_core::{Log, Span, parse_json, scan};
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::lines::{self, Indexed};
+use crate::transcript::{Agent, Conversation, Image, Message, Overview, Part, Role, ToolCall, Usage};
+use crate::tree::{Node, Tool, Tree};
+
+/// A transcript of pi.
+///
+/// ```
+/// # fn main() -> annals_formats::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("s.jsonl");
+/// # std::fs::write(&path, concat!(
+/// #   r#"{"type":"session","version":3,"id":"s","cwd":"/w"}"#, "\n",
+/// #   r#"{"type":"message","id":"a","parentId":null,"message":{"role":"user","content":"hi"}}"#, "\n",
+/// # )).unwrap();
+/// use annals_formats::pi::Pi;
+///
+/// let transcript = Pi::open(&path)?;
+/// assert_eq!(transcript.overview().project.as_deref(), Some("/w"));
+/// assert_eq!(transcript.conversation().messages.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Pi {
+    log: Log,
+    index: Index,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    tree: Tree,
+    overview: Overview,
+    version: Option<u64>,
+    parent_session: Option<String>,
+    labels: BTreeMap<String, String>,
+    compactions: Vec<Compaction>,
+    calls: HashSet<Box<str>>,
+    has_header: bool,
+}
+
+/// What is left of what was said before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compaction {
+    /// The line.
+    pub line: u64,
+    /// The summary.
+    pub summary: String,
+    /// The first entry that the model still sees.
+    pub first_kept: Option<String>,
+}
+
+/// A record as the index sees it.
+#[derive(Default)]
+struct Seen {
+    node: Node,
+    kind: String,
+    time: Option<String>,
+    header: Option<Header>,
+    name: Option<String>,
+    model: Option<String>,
+    usage: Option<Usage>,
+    label: Option<(String, Option<String>)>,
+    compaction: Option<Compaction>,
+}
+
+struct Header {
+    id: Option<String>,
+    cwd: Option<String>,
+    version: Option<u64>,
+    parent: Option<String>,
+}
+
+impl Pi {
+    /// Reads a transcript once, on all processors. The file is neither locked nor mapped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`](crate::Error::Log) if it can't be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let log = lines::open(path.as_ref())?;
+        let mut index = Index::default();
+        lines::index(&log, Seen::of, is_record, |line, found| match found {
+            Indexed::Record(seen) => index.take(line, seen),
+            Indexed::Odd => index.overview.odd += 1,
+            Indexed::Remark(remark) if index.overview.remarks.len() < lines::REMARKS_KEPT => {
+                index.overview.remarks.push(remark);
+            }
+            Indexed::Remark(_) => {}
+        })?;
+        Ok(Self { log, index })
+    }
+
+    /// Who wrote it.
+    #[must_use]
+    pub fn agent(&self) -> Agent {
+        Agent::Pi
+    }
+
+    /// What it says of its session.
+    #[must_use]
+    pub fn overview(&self) -> &Overview {
+        &self.index.overview
+    }
+
+    /// The version of its format.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        self.index.version
+    }
+
+    /// The transcript that it was forked from, as its header says.
+    #[must_use]
+    pub fn parent_session(&self) -> Option<&str> {
+        self.index.parent_session.as_deref()
+    }
+
+    /// The labels of entries, by their ids.
+    #[must_use]
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.index.labels
+    }
+
+    /// The compactions.
+    #[must_use]
+    pub fn compactions(&self) -> &[Compaction] {
+        &self.index.compactions
+    }
+
+    /// The entries of the user and the model that have a text, in the order of the file; duplicates, too.
+    pub fn messages(&self) -> impl Iterator<Item = usize> {
+        self.index.tree.messages()
+    }
+
+    /// An entry, with what it says; without parts if there is no such entry.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
+    pub fn message(&self, index: usize) -> Result<Message> {
+        let nothing = Node::default();
+        let node = self.index.tree.nodes().get(index).unwrap_or(&nothing);
+        let raw = self.log.read(node.span)?;
+        let text = String::from_utf8_lossy(lines::bare(&raw));
+        let value: Value = parse_json(text.as_bytes()).unwrap_or_default();
+        Ok(Message {
+            index,
+            line: node.line,
+            span: node.span,
+            role: node.role.unwrap_or(Role::System),
+            id: node.id.as_deref().map(str::to_owned),
+            parent: node.parent.as_deref().map(str::to_owned),
+            time: value["timestamp"].as_str().and_then(lines::parse_time),
+            flags: node.flags,
+            parts: parts(&value["message"]),
+        })
+    }
+
+    /// An entry, byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
+    pub fn raw(&self, index: usize) -> Result<Vec<u8>> {
+        let Some(node) = self.index.tree.nodes().get(index) else { return Ok(Vec::new()) };
+        Ok(self.log.read(node.span)?)
+    }
+
+    /// The conversation that is gone on with: that of the last entry.
+    #[must_use]
+    pub fn conversation(&self) -> Conversation {
+        let leaf = self.index.tree.nodes().iter().rposition(|node| node.id.is_some());
+        leaf.map_or_else(Conversation::default, |leaf| self.conversation_to(leaf))
+    }
+
+    /// The conversation that ends with an entry.
+    #[must_use]
+    pub fn conversation_to(&self, leaf: usize) -> Conversation {
+        self.index.tree.conversation_to(leaf)
+    }
+
+    /// Every tool call, in the order of the file, with its result.
+    #[must_use]
+    pub fn tool_calls(&self) -> Vec<ToolCall> {
+        self.index.tree.tool_calls()
+    }
+
+    /// The ids of results whose call is not in the file, each once.
+    #[must_use]
+    pub fn results_without_call(&self) -> Vec<String> {
+        self.index.tree.results_without_call()
+    }
+
+    /// Ids that several entries have, with the lines of these.
+    #[must_use]
+    pub fn duplicate_ids(&self) -> Vec<(String, Vec<u64>)> {
+        self.index.tree.duplicate_ids()
+    }
+
+    /// Entries that follow one that is not in the file: the line, and the missing one's id.
+    #[must_use]
+    pub fn missing_parents(&self) -> Vec<(u64, String)> {
+        self.index.tree.missing_parents()
+    }
+}
+
+impl Index {
+    fn take(&mut self, line: u64, seen: Seen) {
+        let overview = &mut self.overview;
+        if seen.kind.is_empty() || (seen.header.is_some() && self.has_header) {
+            overview.odd += 1;
+            return;
+        }
+        *overview.types.entry(seen.kind).or_default() += 1;
+        if let Some(time) = seen.time.as_deref().and_then(lines::parse_time) {
+            overview.start = Some(overview.start.map_or(time, |start| start.min(time)));
+            overview.end = overview.end.max(Some(time));
+        }
+        if let Some(header) = seen.header {
+            self.has_header = true;
+            (overview.id, overview.project) = (header.id, header.cwd);
+            (self.version, self.parent_session) = (header.version, header.parent);
+            return;
+        }
+        let node = self.tree.push(Node { line, ..seen.node });
+        if node.flags.duplicate {
+            return;
+        }
+        overview.messages += u64::from(node.has_text);
+        for tool in &node.tools {
+            if let Tool::Call { id, .. } = tool {
+                overview.tool_calls += u64::from(self.calls.insert(id.clone()));
+            }
+        }
+        if seen.name.is_some() {
+            overview.title = seen.name;
+        }
+        if seen.model.is_some() {
+            overview.model = seen.model;
+        }
+        if let Some(usage) = seen.usage {
+            let sum = &mut overview.usage;
+            sum.answers += 1;
+            sum.input += usage.input;
+            sum.cache_written += usage.cache_written;
+            sum.cache_read += usage.cache_read;
+            sum.output += usage.output;
+        }
+        match seen.label {
+            Some((target, Some(label))) => drop(self.labels.insert(target, label)),
+            Some((target, None)) => drop(self.labels.remove(&target)),
+            None => {}
+        }
+        self.compactions.extend(seen.compaction.map(|compaction| Compaction { line, ..compaction }));
+    }
+}
+
+/// Whether an object that was found inside a damaged line is a record, and not a part of one.
+fn is_record(raw: &[u8]) -> bool {
+    let has = |name| lines::member(raw, name).is_some();
+    has("type") && has("id") && (has("parentId") || has("version"))
+}
+
+impl Seen {
+    /// What the index sees of a line; `None` if it is no JSON object.
+    fn of(span: Span, raw: &[u8]) -> Option<Self> {
+        let mut members = scan::members(raw);
+        (&mut members).for_each(drop);
+        if !members.is_whole() {
+            return None;
+        }
+        let string = |name| lines::string(raw, name).filter(|text| !text.is_empty());
+        let mut seen =
+            Self { kind: string("type").unwrap_or_default(), time: string("timestamp"), ..Self::default() };
+        seen.node.span = span;
+        seen.node.id = string("id").map(String::into_boxed_str);
+        seen.node.parent = string("parentId").map(String::into_boxed_str);
+        match seen.kind.as_str() {
+            "session" => {
+                seen.header = Some(Header {
+                    id: string("id"),
+                    cwd: string("cwd"),
+                    version: lines::member(raw, "version").and_then(number),
+                    parent: string("parentSession"),
+                });
+            }
+            "session_info" => seen.name = string("name"),
+            "model_change" => seen.model = string("modelId"),
+            "label" => seen.label = string("targetId").map(|target| (target, string("label"))),
+            "compaction" => {
+                let summary = string("summary").unwrap_or_default();
+                seen.compaction =
+                    Some(Compaction { line: 0, summary, first_kept: string("firstKeptEntryId") });
+            }
+            "message" => {
+                if let Some(message) =
+                    lines::member(raw, "message").filter(|message| message.starts_with(b"{"))
+                {
+                    seen.take_message(message);
+                }
+            }
+            _ => {}
+        }
+        Some(seen)
+    }
+
+    fn take_message(&mut self, message: &[u8]) {
+        let string = |object: &[u8], name| lines::string(object, name).unwrap_or_default();
+        let role = string(message, "role");
+        self.node.role = match role.as_str() {
+            "user" => Some(Role::User),
+            "assistant" => Some(Role::Assistant),
+            "toolResult" => {
+                let is_error = lines::member(message, "isError") == Some(b"true");
+                let id = string(message, "toolCallId").into_boxed_str();
+                self.node.tools.push(Tool::Result { id, is_error });
+                Some(Role::User)
+            }
+            _ => Some(Role::System),
+        };
+        let content = lines::member(message, "content").unwrap_or_default();
+        let mut has_text = content.starts_with(b"\"");
+        let items = if content.starts_with(b"[") { content } else { b"[]" };
+        for item in scan::items(items).filter(|item| item.starts_with(b"{")) {
+            match string(item, "type").as_str() {
+                "text" => has_text = true,
+                "toolCall" => {
+                    let (id, name) =
+                        (string(item, "id").into_boxed_str(), string(item, "name").into_boxed_str());
+                    self.node.tools.push(Tool::Call { id, name });
+                }
+                _ => {}
+            }
+        }
+        self.node.has_text = has_text && (role == "user" || role == "assistant");
+        if role == "assistant" {
+            self.model = lines::string(message, "model");
+            let usage = lines::member(message, "usage").filter(|usage| usage.starts_with(b"{"));
+            self.usage = usage.map(usage_of);
+        }
+    }
+}
+
+fn usage_of(object: &[u8]) -> Usage {
+    let count = |name| lines::member(object, name).and_then(number).unwrap_or(0);
+    Usage {
+        answers: 1,
+        input: count("input"),
+        cache_written: count("cacheWrite"),
+        cache_read: count("cacheRead"),
+        output: count("output"),
+    }
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+fn parts(message: &Value) -> Vec<Part> {
+    let string = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    let items = match &message["content"] {
+        Value::String(text) => return vec![Part::Text(text.clone())],
+        Value::Array(items) => &items[..],
+        _ => &[],
+    };
+    let part = |item: &Value| match item["type"].as_str() {
+        Some("text") => Part::Text(string(item, "text")),
+        Some("thinking") => Part::Reasoning(string(item, "thinking")),
+        Some("toolCall") => Part::ToolCall {
+            id: string(item, "id"),
+            name: string(item, "name"),
+            input: item["arguments"].to_string(),
+        },
+        Some("image") => Part::Image(image(item)),
+        other => Part::Other(other.unwrap_or_default().to_owned()),
+    };
+    match message["role"].as_str() {
+        Some("toolResult") => {
+            let (mut texts, mut images) = (Vec::new(), Vec::new());
+            for item in items {
+                match part(item) {
+                    Part::Text(text) => texts.push(text),
+                    Part::Image(image) => images.push(image),
+                    _ => {}
+                }
+            }
+            let is_error = message["isError"] == Value::Bool(true);
+            vec![Part::ToolResult {
+                id: string(message, "toolCallId"),
+                text: texts.join("\n"),
+                is_error,
+                images,
+            }]
+        }
+        Some("bashExecution") => {
+            let input = serde_json::json!({"command": message["command"]}).to_string();
+            let call = Part::ToolCall { id: String::new(), name: "bash".to_owned(), input };
+            let is_error = message["exitCode"].as_i64().is_some_and(|code| code != 0);
+            let text = string(message, "output");
+            vec![call, Part::ToolResult { id: String::new(), text, is_error, images: Vec::new() }]
+        }
+        _ => items.iter().map(part).collect(),
+    }
+}
+
+/// An image's bytes stand in base64: four characters for three of them.
+fn image(item: &Value) -> Image {
+    let len = item["data"].as_str().map(|data| (data.trim_end_matches('=').len() as u64) * 3 / 4);
+    Image { media_type: item["mimeType"].as_str().map(str::to_owned), len, url: None }
+}
