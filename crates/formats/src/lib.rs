@@ -3,7 +3,8 @@
 //! > **Foreign files are never changed. What was read is given byte for byte, and what could not be read is said.**
 //!
 //! [`claude_code`] reads the transcripts of Claude Code, a tree of records; [`codex`] those of Codex, in which everything
-//! stands twice; [`pi`] those of pi, a tree again. All tell what is in them as [`transcript`] does, whoever wrote it; [`detect`](detect()) tells whose it is.
+//! stands twice; [`pi`] those of pi, a tree again. All tell what is in them as [`transcript`] does, whoever wrote it; [`detect`](detect()) tells whose it is. [`mcp_memory`] reads the
+//! graphs of MCP's memory server.
 //!
 //! Three session stores are read and written: [`picoclaw`], [`orca`] and [`aish`]. Each gives a [`ForeignSession`]
 //! with its messages as they are written, what is hidden, the summary and what else its program keeps about it;
@@ -38,6 +39,7 @@ mod folder;
 mod foreign;
 mod layout;
 mod lines;
+pub mod mcp_memory;
 pub mod orca;
 pub mod pi;
 pub mod picoclaw;

@@ -11,6 +11,9 @@ mod claude_code;
 /// Is every message of Codex read once, although all of them stand there twice?
 mod codex;
 
+/// Is every entity and relation of MCP's memory read, and found as its server finds it?
+mod mcp_memory;
+
 /// Is every entry of pi read, and the conversation told from its branches?
 mod pi;
 
