@@ -3,7 +3,8 @@
 //! > **Foreign files are never changed. What was read is given byte for byte, and what could not be read is said.**
 //!
 //! [`claude_code`] reads the transcripts of Claude Code, a tree of records; [`codex`] those of Codex, in which everything
-//! stands twice; [`pi`] those of pi, a tree again. All tell what is in them as [`transcript`] does, whoever wrote it; [`detect`](detect()) tells whose it is. [`mcp_memory`] reads the
+//! stands twice; [`pi`] those of pi, a tree again. All tell what is in them as [`transcript`] does, whoever wrote it; [`detect`](detect()) tells whose it is,
+//! [`Transcript`] is one of any of them, and [`homes`](homes()) finds where they lie. [`mcp_memory`] reads the
 //! graphs of MCP's memory server.
 //!
 //! Three session stores are read and written: [`picoclaw`], [`orca`] and [`aish`]. Each gives a [`ForeignSession`]
@@ -37,6 +38,7 @@ mod detect;
 mod error;
 mod folder;
 mod foreign;
+mod homes;
 mod layout;
 mod lines;
 pub mod mcp_memory;
@@ -46,8 +48,9 @@ pub mod picoclaw;
 pub mod transcript;
 mod tree;
 
-pub use detect::detect;
+pub use detect::{Transcript, detect};
 pub use error::{Error, Result};
 pub use folder::{Entry, OutFile, write_files};
 pub use foreign::{ForeignRecord, ForeignSession, Remark};
+pub use homes::{Home, Keeps, TranscriptEntry, homes, list_transcripts};
 pub use layout::Layout;

@@ -11,6 +11,9 @@ mod claude_code;
 /// Is every message of Codex read once, although all of them stand there twice?
 mod codex;
 
+/// Are agents' folders found where they are, and the transcripts in them told by what is in them?
+mod homes;
+
 /// Is every entity and relation of MCP's memory read, and found as its server finds it?
 mod mcp_memory;
 
