@@ -127,6 +127,7 @@ is a session. Of a session, what is visible is shown. Examples:
   annals show main@12                message 12, unfolded
   annals show --all main             also what is hidden, and what happened
   annals show session.jsonl@12       only line 12
+  annals show --conversation ~/.claude/projects/p/s.jsonl
   annals show --raw session.jsonl    the records as they are in the file")]
 pub(crate) struct Show {
     /// A session or a file, or one of its records as NAME@N
@@ -144,6 +145,11 @@ pub(crate) struct Show {
     /// Of a session, this one of its archives
     #[arg(long, value_name = "N")]
     pub(crate) archive: Option<u64>,
+
+    /// Of a transcript of Claude Code, Codex or pi, what was said and counts: without side chains, other branches,
+    /// what was taken back, and what stands there twice
+    #[arg(long, conflicts_with_all = ["key", "all", "archive"])]
+    pub(crate) conversation: bool,
 
     #[command(flatten)]
     pub(crate) view: View,

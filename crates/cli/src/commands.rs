@@ -1,6 +1,7 @@
 //! One module per command, and what several of them share.
 
 pub(crate) mod catalog;
+pub(crate) mod conversation;
 pub(crate) mod log_append;
 pub(crate) mod log_repair;
 pub(crate) mod ls;

@@ -37,6 +37,9 @@ fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
     match &args.command {
         Command::Ls(ls) if ls.paths.is_empty() => commands::sessions::ls::run(ls, &home, out),
         Command::Ls(ls) => commands::ls::run(ls, &home, out),
+        Command::Show(show) if show.conversation => {
+            commands::conversation::run(std::path::Path::new(&show.name), show.view, out)
+        }
         Command::Show(show) => match home.target(&show.name, show.key)? {
             Target::File(path, number) => commands::show::run(show, path, number, out),
             Target::Session(name) => commands::sessions::show::run(show, &name, &home, out),

@@ -235,3 +235,35 @@ fn real_transcripts_are_shown_whole() {
         assert!(!shown.contains('\x1b') && !shown.contains('\0'), "{name}");
     }
 }
+
+#[test]
+fn a_conversation_is_what_was_said_and_counts() {
+    let place = Place::new();
+    let formats = concat!(env!("CARGO_MANIFEST_DIR"), "/../formats/tests/testdata/");
+    let show = |file: &str, flags: &[&str]| {
+        let path = format!("{formats}{file}");
+        place.annals(&[flags, &["show", "--conversation", &path]].concat())
+    };
+    let codex =
+        "codex/sessions/2026/08/21/rollout-2026-08-21T08-15-02-01a02363-3f70-75b6-9193-ee3947ccaccd.jsonl";
+    let text = show(codex, &[]).check(0).out;
+    assert!(text.starts_with("codex  /home/u/src/berth-planner  (main)  6 of 10 messages\n"), "{text}");
+    // Neither the event that mirrors it, nor what was taken back.
+    assert_eq!(text.matches("Refactor the berth planner").count(), 1, "{text}");
+    assert!(!text.contains("now rename Berth") && text.contains("only rename inside the crate"), "{text}");
+    let objects = show(codex, &["--json"]).check(0).objects();
+    let lines: Vec<u64> = objects.iter().map(|object| object["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [6, 14, 19, 23, 32, 34]);
+    assert_eq!((&objects[2]["role"], &objects[2]["text"]), (&"user".into(), &"yes, revert".into()));
+
+    let claude = "claude-code/projects/-home-u-src-tide-relay-v2/692f46ca-43e2-4338-984f-bc3ef8b14fbe.jsonl";
+    let found = show(claude, &[]).check(0);
+    assert!(
+        found.talk.contains("not in the file: b09b09e9") && found.talk.contains("3 damaged lines"),
+        "{found:?}"
+    );
+    let other = place.file("x.jsonl", "{\"role\":\"user\",\"content\":\"hi\"}\n");
+    let wrong = place.annals(&["show", "--conversation", other.to_str().unwrap()]).check(2);
+    assert!(wrong.talk.contains("is no transcript of Claude Code, Codex or pi"), "{wrong:?}");
+    place.annals(&["show", "--conversation", "nowhere.jsonl"]).check(3);
+}
