@@ -42,9 +42,13 @@ pub(crate) fn run(path: &Path, view: View, out: &mut Out) -> Result<Exit, Failur
     }
     match &conversation.stop {
         Some(Stop::MissingParent { id }) => {
-            out.note(format_args!("it goes on from a record that is not in the file: {}", name(id)));
+            out.note(format_args!("it goes on from a record that is not in the file ({}); without --conversation, show has what came before",
+                name(id)));
         }
-        Some(Stop::Cycle { id }) => out.note(format_args!("it goes in a circle, at {}", name(id))),
+        Some(Stop::Cycle { id }) => out.note(format_args!(
+            "it goes in a circle, at {}; without --conversation, show has everything",
+            name(id)
+        )),
         _ => {}
     }
     let damaged = transcript.overview().damaged() as u64;

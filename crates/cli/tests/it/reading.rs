@@ -259,7 +259,7 @@ fn a_conversation_is_what_was_said_and_counts() {
     let claude = "claude-code/projects/-home-u-src-tide-relay-v2/692f46ca-43e2-4338-984f-bc3ef8b14fbe.jsonl";
     let found = show(claude, &[]).check(0);
     assert!(
-        found.talk.contains("not in the file: b09b09e9") && found.talk.contains("3 damaged lines"),
+        found.talk.contains("not in the file (b09b09e9") && found.talk.contains("3 damaged lines"),
         "{found:?}"
     );
     let other = place.file("x.jsonl", "{\"role\":\"user\",\"content\":\"hi\"}\n");
