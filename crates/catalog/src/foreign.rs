@@ -22,8 +22,9 @@ const LOCKS: [&str; 2] = ["sessions-db.json.lock", "sessions-db.lock"];
 /// What stands in place of a projection that is out of date: JSON of another shape, which sessions-db makes anew.
 const OUT_OF_DATE: &str = "{\"out_of_date\":\"made anew from sessions-db-events.jsonl\"}\n";
 
-/// A lock file may be without its pid for so long, and be of a process of another system that looks dead from here.
-const YOUNG: Duration = Duration::from_secs(5);
+/// A lock file so young is respected whoever holds it: its pid may not be in it yet, or be of another system's process, which
+/// looks dead from here.
+const YOUNG: Duration = Duration::from_secs(2);
 
 /// sessions-db holds a lock for milliseconds. A process id that has been there for so long is another process's by now.
 const OLD: Duration = Duration::from_secs(600);
@@ -104,10 +105,17 @@ fn holder(path: &Path) -> Result<Option<Holder>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("read", path)(error)),
     };
-    let age = modified.elapsed().unwrap_or_default();
-    let pid = text.split(['\t', '\n']).next().and_then(|pid| pid.parse::<u32>().ok());
+    let mut fields = text.split(['\t', '\n']);
+    let pid = fields.next().and_then(|pid| pid.parse::<u32>().ok());
+    // A file that was copied is younger than what it says.
+    let said = fields
+        .next()
+        .and_then(time::parse)
+        .and_then(|said| time::millis(SystemTime::now()).checked_sub(said));
+    let said = said.and_then(|age| u64::try_from(age).ok()).map_or(Duration::ZERO, Duration::from_millis);
+    let age = modified.elapsed().unwrap_or_default().max(said);
     let runs = pid.is_some_and(is_running);
-    Ok(Some(Holder { pid, is_alive: age < YOUNG && pid.is_none_or(|_| runs) || runs && age < OLD }))
+    Ok(Some(Holder { pid, is_alive: age < YOUNG || runs && age < OLD }))
 }
 
 #[cfg(unix)]

@@ -13,7 +13,7 @@ use crate::time;
 /// By whose rules events are understood.
 ///
 /// [`Annals`](Self::Annals) has sessions-db's rules but for what is listed there; [`SessionsDb`](Self::SessionsDb) has them
-/// exactly.
+/// as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Rules {
     /// - An archived session that is seen again is active.
@@ -23,7 +23,7 @@ pub enum Rules {
     /// - A first prompt that anybody may begin with ("continue") identifies nothing.
     #[default]
     Annals,
-    /// As sessions-db 0.1 does it.
+    /// As sessions-db 0.1 does it, but for values of another type than their member's, which count as absent.
     SessionsDb,
 }
 
