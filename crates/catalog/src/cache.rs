@@ -24,6 +24,9 @@ const FORMAT: u32 = 1;
 /// Logs below this are folded as quickly as a cache is read.
 pub(crate) const LOG_LEN_MIN: u64 = 256 << 10;
 
+/// The shortest event makes a session that is so many times as long. What is longer was not written by us, and isn't read.
+const GROWTH_MAX: u64 = 64;
+
 /// The longest first line.
 const HEAD_LEN_MAX: usize = 1 << 20;
 
@@ -79,7 +82,8 @@ pub(crate) fn load(log: &Log, rules: Rules) -> Option<Cached> {
         && head.is_compat == (rules == Rules::SessionsDb)
         && head.log_len <= log.len();
     let total = head.lengths.total()?.checked_add(newline as u64 + 1 + 4)?;
-    if !is_ours || total != metadata.len() {
+    let most = head.log_len.saturating_mul(GROWTH_MAX).saturating_add(HEAD_LEN_MAX as u64);
+    if !is_ours || total != metadata.len() || total > most {
         return None;
     }
     // One byte more would be seen, too.
