@@ -1,7 +1,7 @@
 //! Other programs in the same folder: sessions-db's locks, its projection, and whoever watches.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use annals_catalog::{Catalog, CatalogOptions, Error, Observation, Watched};
 
@@ -53,17 +53,24 @@ fn a_lock_of_a_dead_process_is_taken_away() {
 fn a_young_lock_is_respected_whoever_seems_to_hold_it() {
     let folder = copy_of("main");
     let lock = folder.path().join("sessions-db.json.lock");
-    // Just made, and its maker hasn't said who it is; or it lives where its id means something else.
-    for stamp in [String::new(), format!("999999\t{}\n", jiff::Timestamp::now())] {
+    let made = |time: SystemTime| {
+        fs::File::options().write(true).open(&lock).unwrap().set_modified(time).unwrap();
+    };
+    let hour = Duration::from_secs(3600);
+    // Its maker hasn't said yet who it is; or it lives where its id means something else. Made in the future, it stays
+    // young however long this takes.
+    let later = jiff::Timestamp::try_from(SystemTime::now() + hour).unwrap();
+    for stamp in [String::new(), format!("999999\t{later}\n")] {
         fs::write(&lock, &stamp).unwrap();
+        made(SystemTime::now() + hour);
         assert!(matches!(
             quick(folder.path()).observe(&Observation::new("agent")),
             Err(Error::Locked { .. })
         ));
         assert_eq!(fs::read_to_string(&lock).unwrap(), stamp);
+        made(SystemTime::now() - hour);
+        quick(folder.path()).observe(&Observation::new("agent")).unwrap();
     }
-    std::thread::sleep(Duration::from_secs(2));
-    quick(folder.path()).observe(&Observation::new("agent")).unwrap();
 }
 
 #[test]
