@@ -4,15 +4,17 @@
 //! conversation is the way back from a leaf. One answer of the model stands in several lines, each with the usage so far; the
 //! last one counts. Lines may be repeated, byte for byte or under the same id; the first one counts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 
-use jsonl_core::{Log, Span, parse_json, scan};
+use jsonl_core::{Log, Span, scan};
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::lines::{self, Indexed};
-use crate::transcript::{Agent, Conversation, Image, Message, Overview, Part, Role, ToolCall, Usage};
+use crate::lines::{self, text};
+use crate::transcript::{
+    Agent, Conversation, Image, Message, Overview, Part, Role, ToolCall, Usage, base64_len,
+};
 use crate::tree::{Node, Tool, Tree};
 
 /// A transcript of Claude Code, or of one of its sub-agents.
@@ -68,16 +70,16 @@ impl ClaudeCode {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let log = lines::open(path.as_ref())?;
         let mut reading = Reading::default();
-        lines::index(&log, Seen::of, is_record, |line, found| reading.take(line, found))?;
-        let Reading { tree, mut overview, answers, custom_title, summary, .. } = reading;
+        lines::index(&log, Seen::of, is_record, |line, found| {
+            let Overview { odd, remarks, .. } = &mut reading.overview;
+            if let Some(seen) = found.record(odd, remarks) {
+                reading.take(line, seen);
+            }
+        })?;
+        let Reading { tree, mut overview, answers, custom_title, summary } = reading;
         overview.title = custom_title.or(summary);
-        for usage in answers.into_values() {
-            overview.usage.answers += 1;
-            overview.usage.input += usage.input;
-            overview.usage.cache_written += usage.cache_written;
-            overview.usage.cache_read += usage.cache_read;
-            overview.usage.output += usage.output;
-        }
+        overview.tool_calls = tree.tool_calls().len() as u64;
+        answers.into_values().for_each(|usage| overview.usage += usage);
         Ok(Self { log, tree, overview })
     }
 
@@ -104,22 +106,7 @@ impl ClaudeCode {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
     pub fn message(&self, index: usize) -> Result<Message> {
-        let nothing = Node::default();
-        let node = self.tree.nodes().get(index).unwrap_or(&nothing);
-        let raw = self.log.read(node.span)?;
-        let text = String::from_utf8_lossy(lines::bare(&raw));
-        let value: Value = parse_json(text.as_bytes()).unwrap_or_default();
-        Ok(Message {
-            index,
-            line: node.line,
-            span: node.span,
-            role: node.role.unwrap_or(Role::System),
-            id: node.id.as_deref().map(str::to_owned),
-            parent: node.parent.as_deref().map(str::to_owned),
-            time: value["timestamp"].as_str().and_then(lines::parse_time),
-            flags: node.flags,
-            parts: parts(&value),
-        })
+        self.tree.message(&self.log, index, parts)
     }
 
     /// A record, byte for byte.
@@ -128,8 +115,7 @@ impl ClaudeCode {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
     pub fn raw(&self, index: usize) -> Result<Vec<u8>> {
-        let Some(node) = self.tree.nodes().get(index) else { return Ok(Vec::new()) };
-        Ok(self.log.read(node.span)?)
+        self.tree.raw(&self.log, index)
     }
 
     /// The conversation that is gone on with when the session is resumed: that of the last record that is not of a
@@ -180,25 +166,12 @@ struct Reading {
     tree: Tree,
     overview: Overview,
     answers: HashMap<(String, String), Usage>,
-    calls: HashSet<Box<str>>,
     custom_title: Option<String>,
     summary: Option<String>,
 }
 
 impl Reading {
-    fn take(&mut self, line: u64, found: Indexed<Seen>) {
-        match found {
-            Indexed::Record(seen) => self.take_record(line, seen),
-            Indexed::Odd => self.overview.odd += 1,
-            Indexed::Remark(remark) => {
-                if self.overview.remarks.len() < lines::REMARKS_KEPT {
-                    self.overview.remarks.push(remark);
-                }
-            }
-        }
-    }
-
-    fn take_record(&mut self, line: u64, seen: Seen) {
+    fn take(&mut self, line: u64, seen: Seen) {
         let Seen { mut node, .. } = seen;
         let overview = &mut self.overview;
         *overview.types.entry(seen.kind).or_default() += 1;
@@ -222,20 +195,12 @@ impl Reading {
                 *slot = value;
             }
         }
-        if let Some(time) = seen.time.as_deref().and_then(lines::parse_time) {
-            overview.start = Some(overview.start.map_or(time, |start| start.min(time)));
-            overview.end = overview.end.max(Some(time));
-        }
+        overview.see_time(seen.time.as_deref());
         if let Some((answer, usage)) = seen.usage {
             self.answers.insert(answer, usage);
         }
         let node = self.tree.push(node);
         overview.messages += u64::from(node.has_text && !node.flags.duplicate);
-        for tool in &node.tools {
-            if let Tool::Call { id, .. } = tool {
-                overview.tool_calls += u64::from(self.calls.insert(id.clone()));
-            }
-        }
     }
 }
 
@@ -345,26 +310,17 @@ impl Seen {
     }
 }
 
-/// The text of a JSON string with something in it.
-fn text(value: &[u8]) -> Option<String> {
-    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    Some(scan::unescape(content).into_owned()).filter(|text| !text.is_empty())
-}
-
 fn usage_of(object: &[u8]) -> Option<Usage> {
     if !object.starts_with(b"{") {
         return None;
     }
-    let number = |name| {
-        let value = lines::member(object, name)?;
-        std::str::from_utf8(value).ok()?.parse::<u64>().ok()
-    };
+    let count = |name| lines::number(object, name).unwrap_or(0);
     Some(Usage {
         answers: 1,
-        input: number("input_tokens").unwrap_or(0),
-        cache_written: number("cache_creation_input_tokens").unwrap_or(0),
-        cache_read: number("cache_read_input_tokens").unwrap_or(0),
-        output: number("output_tokens").unwrap_or(0),
+        input: count("input_tokens"),
+        cache_written: count("cache_creation_input_tokens"),
+        cache_read: count("cache_read_input_tokens"),
+        output: count("output_tokens"),
     })
 }
 
@@ -406,11 +362,9 @@ fn part(item: &Value) -> Part {
     }
 }
 
-/// An image's bytes stand in base64: four characters for three of them.
 fn image(item: &Value) -> Image {
     let source = &item["source"];
-    let data = source["data"].as_str();
-    let len = data.map(|data| (data.trim_end_matches('=').len() as u64) * 3 / 4);
+    let len = source["data"].as_str().map(base64_len);
     Image {
         media_type: source["media_type"].as_str().map(str::to_owned),
         len,

@@ -10,12 +10,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use jsonl_core::{Log, Span, parse_json, scan};
+use jsonl_core::{Log, Span, scan};
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::lines::{self, Indexed};
-use crate::transcript::{Agent, Conversation, Flags, Image, Message, Overview, Part, Role, ToolCall, Usage};
+use crate::lines::{self, text};
+use crate::transcript::{
+    Agent, Conversation, Flags, Image, Message, Overview, Part, Role, ToolCall, Usage, base64_len,
+};
 
 /// What the agent tells the model about where it is begins with this.
 const CONTEXT: [&str; 2] = ["<environment_context>", "<user_instructions>"];
@@ -131,13 +133,11 @@ impl Codex {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let log = lines::open(path.as_ref())?;
         let mut index = Index::default();
-        lines::index(&log, Seen::of, is_record, |line, found| match found {
-            Indexed::Record(seen) => index.take(line, seen),
-            Indexed::Odd => index.overview.odd += 1,
-            Indexed::Remark(remark) if index.overview.remarks.len() < lines::REMARKS_KEPT => {
-                index.overview.remarks.push(remark);
+        lines::index(&log, Seen::of, is_record, |line, found| {
+            let Overview { odd, remarks, .. } = &mut index.overview;
+            if let Some(seen) = found.record(odd, remarks) {
+                index.take(line, seen);
             }
-            Indexed::Remark(_) => {}
         })?;
         let mut codex = Self { log, index };
         codex.mark_repeated()?;
@@ -199,9 +199,7 @@ impl Codex {
     pub fn message(&self, index: usize) -> Result<Message> {
         let nothing = Node::default();
         let node = self.index.nodes.get(index).unwrap_or(&nothing);
-        let raw = self.log.read(node.span)?;
-        let text = String::from_utf8_lossy(lines::bare(&raw));
-        let value: Value = parse_json(text.as_bytes()).unwrap_or_default();
+        let value = lines::value(&self.log.read(node.span)?);
         let payload = if value["payload"].is_object() { &value["payload"] } else { &value };
         let role = match node.what {
             What::Message { role } => role,
@@ -318,10 +316,7 @@ impl Index {
             // Each says what all took so far.
             overview.usage = Usage { answers: overview.usage.answers + 1, ..usage };
         }
-        if let Some(time) = seen.time.as_deref().and_then(lines::parse_time) {
-            overview.start = Some(overview.start.map_or(time, |start| start.min(time)));
-            overview.end = overview.end.max(Some(time));
-        }
+        overview.see_time(seen.time.as_deref());
         if let Some(mirror) = seen.mirror.filter(|_| is_new) {
             *self.mirrors.entry(mirror).or_default() += 1;
         }
@@ -451,7 +446,7 @@ impl Seen {
         match lines::string(event, "type").unwrap_or_default() {
             kind if kind == "user_message" || kind == "agent_message" => self.mirror = Some(kind),
             kind if kind == "thread_rolled_back" => {
-                let turns = lines::member(event, "num_turns").and_then(number).unwrap_or(0);
+                let turns = lines::number(event, "num_turns").unwrap_or(0);
                 self.what = Some(What::RolledBack { turns });
             }
             kind if kind == "token_count" => {
@@ -489,7 +484,7 @@ fn compaction(payload: &[u8]) -> Compaction {
 
 /// What all answers took: `input_tokens` has those of the cache in it.
 fn usage_of(total: &[u8]) -> Usage {
-    let count = |name| lines::member(total, name).and_then(number).unwrap_or(0);
+    let count = |name| lines::number(total, name).unwrap_or(0);
     let cache_read = count("cached_input_tokens");
     Usage {
         input: count("input_tokens").saturating_sub(cache_read),
@@ -497,16 +492,6 @@ fn usage_of(total: &[u8]) -> Usage {
         output: count("output_tokens"),
         ..Usage::default()
     }
-}
-
-fn number(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value).ok()?.parse().ok()
-}
-
-/// The text of a JSON string with something in it.
-fn text(value: &[u8]) -> Option<String> {
-    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    Some(scan::unescape(content).into_owned()).filter(|text| !text.is_empty())
 }
 
 fn parts(item: &Value) -> Vec<Part> {
@@ -584,6 +569,5 @@ fn image(item: &Value) -> Image {
         };
     };
     let media_type = head.split(';').next().filter(|kind| !kind.is_empty()).map(str::to_owned);
-    let len = (data.trim_end_matches('=').len() as u64) * 3 / 4;
-    Image { media_type, len: Some(len), url: None }
+    Image { media_type, len: Some(base64_len(data)), url: None }
 }

@@ -1,10 +1,12 @@
 //! The records in a file of JSON lines of another program, damage and all.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::SystemTime;
 
-use jsonl_core::{Chunk, DamageKind, Line, Log, ReadOptions, Seals, Span, Verdict, scan};
+use jsonl_core::{Chunk, DamageKind, Line, Log, ReadOptions, Seals, Span, Verdict, parse_json, scan};
+use serde_json::Value;
 
 use crate::error::Result;
 use crate::foreign::{ForeignRecord, Remark};
@@ -29,15 +31,28 @@ pub(crate) fn lines(log: &Log) -> impl Iterator<Item = Result<Found>> + '_ {
     log.lines().map(|line| found(log, &line?, is_message))
 }
 
-/// So many remarks on a file are kept.
-pub(crate) const REMARKS_KEPT: usize = 1000;
-
 /// What an index is made of.
 pub(crate) enum Indexed<T> {
     Record(T),
     /// JSON that is no object.
     Odd,
     Remark(Remark),
+}
+
+/// So many remarks on a file are kept.
+const REMARKS_KEPT: usize = 1000;
+
+impl<T> Indexed<T> {
+    /// The record, if it is one; what is none is noted.
+    pub(crate) fn record(self, odd: &mut u64, remarks: &mut Vec<Remark>) -> Option<T> {
+        match self {
+            Self::Record(record) => return Some(record),
+            Self::Odd => *odd += 1,
+            Self::Remark(remark) if remarks.len() < REMARKS_KEPT => remarks.push(remark),
+            Self::Remark(_) => {}
+        }
+        None
+    }
 }
 
 /// Makes an index of a file's records: `of` sees each of them on whatever thread, with where it stands and its text, and gives
@@ -117,6 +132,11 @@ pub(crate) fn bare(raw: &[u8]) -> &[u8] {
     raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw).trim_ascii()
 }
 
+/// A record's JSON, for taking apart; null where there is none.
+pub(crate) fn value(raw: &[u8]) -> Value {
+    parse_json(String::from_utf8_lossy(bare(raw)).as_bytes()).unwrap_or_default()
+}
+
 fn found(log: &Log, line: &Line, is_record: impl Fn(&[u8]) -> bool) -> Result<Found> {
     let bare = line.bytes.strip_suffix(b"\r").unwrap_or(&line.bytes);
     let mut found = Found { is_empty: bare.is_empty() && !line.is_cut(), records: Vec::new(), remark: None };
@@ -173,16 +193,37 @@ pub(crate) fn what(raw: &[u8]) -> &'static str {
 
 /// The value of a member as it is written; of several with the name, the last.
 pub(crate) fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let found = scan::members(object).filter(|member| {
-        member.key == name.as_bytes() || (member.key.contains(&b'\\') && scan::unescape(member.key) == name)
-    });
+    let found = scan::members(object).filter(|member| *key(member.key) == *name.as_bytes());
     found.last().map(|member| member.value)
+}
+
+/// A key without its escapes, of which there are none nearly always.
+pub(crate) fn key(key: &[u8]) -> Cow<'_, [u8]> {
+    if key.contains(&b'\\') {
+        return Cow::Owned(scan::unescape(key).into_owned().into_bytes());
+    }
+    Cow::Borrowed(key)
+}
+
+/// The text of a value that is a string.
+fn text_of(value: &[u8]) -> Option<String> {
+    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    Some(scan::unescape(content).into_owned())
+}
+
+/// The same with something in it.
+pub(crate) fn text(value: &[u8]) -> Option<String> {
+    text_of(value).filter(|text| !text.is_empty())
 }
 
 /// The text of a member that is a string.
 pub(crate) fn string(object: &[u8], name: &str) -> Option<String> {
-    let content = member(object, name)?.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    Some(scan::unescape(content).into_owned())
+    text_of(member(object, name)?)
+}
+
+/// The value of a member that is a whole number.
+pub(crate) fn number(object: &[u8], name: &str) -> Option<u64> {
+    std::str::from_utf8(member(object, name)?).ok()?.parse().ok()
 }
 
 /// The time that a member says.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::foreign::Remark;
-use crate::lines::{self, Indexed};
+use crate::lines;
 
 /// A knowledge graph.
 ///
@@ -99,21 +99,15 @@ impl Graph {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let log = lines::open(path.as_ref())?;
         let mut graph = Self::default();
-        lines::index(
-            &log,
-            parse,
-            |raw| parse_json::<Line>(raw).is_ok(),
-            |line, found| match found {
-                Indexed::Record(Some(Line::Entity(entity))) => graph.entities.push(entity),
-                Indexed::Record(Some(Line::Relation(relation))) => graph.relations.push(relation),
-                Indexed::Record(None) => graph.neither.push(line),
-                Indexed::Odd => graph.odd += 1,
-                Indexed::Remark(remark) if graph.remarks.len() < lines::REMARKS_KEPT => {
-                    graph.remarks.push(remark)
-                }
-                Indexed::Remark(_) => {}
-            },
-        )?;
+        let is_ours = |raw: &[u8]| parse_json::<Line>(raw).is_ok();
+        lines::index(&log, parse, is_ours, |line, found| {
+            match found.record(&mut graph.odd, &mut graph.remarks) {
+                Some(Some(Line::Entity(entity))) => graph.entities.push(entity),
+                Some(Some(Line::Relation(relation))) => graph.relations.push(relation),
+                Some(None) => graph.neither.push(line),
+                None => {}
+            }
+        })?;
         Ok(graph)
     }
 

@@ -6,12 +6,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use jsonl_core::{Log, Span, parse_json, scan};
+use jsonl_core::{Log, Span, scan};
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::lines::{self, Indexed};
-use crate::transcript::{Agent, Conversation, Image, Message, Overview, Part, Role, ToolCall, Usage};
+use crate::lines::{self, text};
+use crate::transcript::{
+    Agent, Conversation, Image, Message, Overview, Part, Role, ToolCall, Usage, base64_len,
+};
 use crate::tree::{Node, Tool, Tree};
 
 /// A transcript of pi.
@@ -92,13 +94,11 @@ impl Pi {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let log = lines::open(path.as_ref())?;
         let mut index = Index::default();
-        lines::index(&log, Seen::of, is_record, |line, found| match found {
-            Indexed::Record(seen) => index.take(line, seen),
-            Indexed::Odd => index.overview.odd += 1,
-            Indexed::Remark(remark) if index.overview.remarks.len() < lines::REMARKS_KEPT => {
-                index.overview.remarks.push(remark);
+        lines::index(&log, Seen::of, is_record, |line, found| {
+            let Overview { odd, remarks, .. } = &mut index.overview;
+            if let Some(seen) = found.record(odd, remarks) {
+                index.take(line, seen);
             }
-            Indexed::Remark(_) => {}
         })?;
         Ok(Self { log, index })
     }
@@ -150,22 +150,7 @@ impl Pi {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
     pub fn message(&self, index: usize) -> Result<Message> {
-        let nothing = Node::default();
-        let node = self.index.tree.nodes().get(index).unwrap_or(&nothing);
-        let raw = self.log.read(node.span)?;
-        let text = String::from_utf8_lossy(lines::bare(&raw));
-        let value: Value = parse_json(text.as_bytes()).unwrap_or_default();
-        Ok(Message {
-            index,
-            line: node.line,
-            span: node.span,
-            role: node.role.unwrap_or(Role::System),
-            id: node.id.as_deref().map(str::to_owned),
-            parent: node.parent.as_deref().map(str::to_owned),
-            time: value["timestamp"].as_str().and_then(lines::parse_time),
-            flags: node.flags,
-            parts: parts(&value["message"]),
-        })
+        self.index.tree.message(&self.log, index, |entry| parts(&entry["message"]))
     }
 
     /// An entry, byte for byte.
@@ -174,8 +159,7 @@ impl Pi {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
     pub fn raw(&self, index: usize) -> Result<Vec<u8>> {
-        let Some(node) = self.index.tree.nodes().get(index) else { return Ok(Vec::new()) };
-        Ok(self.log.read(node.span)?)
+        self.index.tree.raw(&self.log, index)
     }
 
     /// The conversation that is gone on with: that of the last entry.
@@ -224,10 +208,7 @@ impl Index {
             return;
         }
         *overview.types.entry(seen.kind).or_default() += 1;
-        if let Some(time) = seen.time.as_deref().and_then(lines::parse_time) {
-            overview.start = Some(overview.start.map_or(time, |start| start.min(time)));
-            overview.end = overview.end.max(Some(time));
-        }
+        overview.see_time(seen.time.as_deref());
         if let Some(header) = seen.header {
             self.has_header = true;
             (overview.id, overview.project) = (header.id, header.cwd);
@@ -250,14 +231,7 @@ impl Index {
         if seen.model.is_some() {
             overview.model = seen.model;
         }
-        if let Some(usage) = seen.usage {
-            let sum = &mut overview.usage;
-            sum.answers += 1;
-            sum.input += usage.input;
-            sum.cache_written += usage.cache_written;
-            sum.cache_read += usage.cache_read;
-            sum.output += usage.output;
-        }
+        overview.usage += seen.usage.unwrap_or_default();
         match seen.label {
             Some((target, Some(label))) => drop(self.labels.insert(target, label)),
             Some((target, None)) => drop(self.labels.remove(&target)),
@@ -276,23 +250,31 @@ fn is_record(raw: &[u8]) -> bool {
 impl Seen {
     /// What the index sees of a line; `None` if it is no JSON object.
     fn of(span: Span, raw: &[u8]) -> Option<Self> {
+        let mut seen = Self::default();
+        let mut message = None;
         let mut members = scan::members(raw);
-        (&mut members).for_each(drop);
+        for member in &mut members {
+            match &*lines::key(member.key) {
+                b"type" => seen.kind = text(member.value).unwrap_or_default(),
+                b"timestamp" => seen.time = text(member.value),
+                b"id" => seen.node.id = text(member.value).map(String::into_boxed_str),
+                b"parentId" => seen.node.parent = text(member.value).map(String::into_boxed_str),
+                b"message" => message = Some(member.value),
+                _ => {}
+            }
+        }
         if !members.is_whole() {
             return None;
         }
-        let string = |name| lines::string(raw, name).filter(|text| !text.is_empty());
-        let mut seen =
-            Self { kind: string("type").unwrap_or_default(), time: string("timestamp"), ..Self::default() };
         seen.node.span = span;
-        seen.node.id = string("id").map(String::into_boxed_str);
-        seen.node.parent = string("parentId").map(String::into_boxed_str);
+        // Few are of the other kinds.
+        let string = |name| lines::string(raw, name).filter(|text| !text.is_empty());
         match seen.kind.as_str() {
             "session" => {
                 seen.header = Some(Header {
                     id: string("id"),
                     cwd: string("cwd"),
-                    version: lines::member(raw, "version").and_then(number),
+                    version: lines::number(raw, "version"),
                     parent: string("parentSession"),
                 });
             }
@@ -305,9 +287,7 @@ impl Seen {
                     Some(Compaction { line: 0, summary, first_kept: string("firstKeptEntryId") });
             }
             "message" => {
-                if let Some(message) =
-                    lines::member(raw, "message").filter(|message| message.starts_with(b"{"))
-                {
+                if let Some(message) = message.filter(|message| message.starts_with(b"{")) {
                     seen.take_message(message);
                 }
             }
@@ -354,7 +334,7 @@ impl Seen {
 }
 
 fn usage_of(object: &[u8]) -> Usage {
-    let count = |name| lines::member(object, name).and_then(number).unwrap_or(0);
+    let count = |name| lines::number(object, name).unwrap_or(0);
     Usage {
         answers: 1,
         input: count("input"),
@@ -362,10 +342,6 @@ fn usage_of(object: &[u8]) -> Usage {
         cache_read: count("cacheRead"),
         output: count("output"),
     }
-}
-
-fn number(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 fn parts(message: &Value) -> Vec<Part> {
@@ -415,8 +391,7 @@ fn parts(message: &Value) -> Vec<Part> {
     }
 }
 
-/// An image's bytes stand in base64: four characters for three of them.
 fn image(item: &Value) -> Image {
-    let len = item["data"].as_str().map(|data| (data.trim_end_matches('=').len() as u64) * 3 / 4);
+    let len = item["data"].as_str().map(base64_len);
     Image { media_type: item["mimeType"].as_str().map(str::to_owned), len, url: None }
 }

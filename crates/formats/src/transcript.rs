@@ -4,11 +4,13 @@
 //! is asked for, from the raw line, which is always there to go back to.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use std::time::SystemTime;
 
 use jsonl_core::Span;
 
 use crate::foreign::Remark;
+use crate::lines;
 
 /// Who wrote a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,6 +71,14 @@ pub struct Overview {
 }
 
 impl Overview {
+    /// Notes when a record was written.
+    pub(crate) fn see_time(&mut self, text: Option<&str>) {
+        if let Some(time) = text.and_then(lines::parse_time) {
+            self.start = Some(self.start.map_or(time, |start| start.min(time)));
+            self.end = self.end.max(Some(time));
+        }
+    }
+
     /// How many lines are damaged, of those that there is a remark on.
     #[must_use]
     pub fn damaged(&self) -> usize {
@@ -90,6 +100,16 @@ pub struct Usage {
     pub cache_read: u64,
     /// Written.
     pub output: u64,
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.answers += other.answers;
+        self.input += other.input;
+        self.cache_written += other.cache_written;
+        self.cache_read += other.cache_read;
+        self.output += other.output;
+    }
 }
 
 /// Who said something.
@@ -216,6 +236,11 @@ pub struct Image {
     pub len: Option<u64>,
     /// Where it is, where it is elsewhere.
     pub url: Option<String>,
+}
+
+/// How many bytes stand in base64: three in four characters.
+pub(crate) fn base64_len(data: &str) -> u64 {
+    (data.trim_end_matches('=').len() as u64) * 3 / 4
 }
 
 /// What was said that counts, from its beginning to its end.

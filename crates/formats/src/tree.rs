@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use jsonl_core::Span;
+use jsonl_core::{Log, Span};
+use serde_json::Value;
 
-use crate::transcript::{Conversation, Flags, Role, Stop, ToolCall};
+use crate::error::Result;
+use crate::lines;
+use crate::transcript::{Conversation, Flags, Message, Part, Role, Stop, ToolCall};
 
 /// What of a record is kept in mind.
 #[derive(Debug)]
@@ -72,6 +75,35 @@ impl Tree {
 
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// A record, byte for byte.
+    pub(crate) fn raw(&self, log: &Log, index: usize) -> Result<Vec<u8>> {
+        let Some(node) = self.nodes.get(index) else { return Ok(Vec::new()) };
+        Ok(log.read(node.span)?)
+    }
+
+    /// A record with what it says, which `parts` finds in its JSON; without parts if there is no such record.
+    pub(crate) fn message(
+        &self,
+        log: &Log,
+        index: usize,
+        parts: impl FnOnce(&Value) -> Vec<Part>,
+    ) -> Result<Message> {
+        let nothing = Node::default();
+        let node = self.nodes.get(index).unwrap_or(&nothing);
+        let value = lines::value(&log.read(node.span)?);
+        Ok(Message {
+            index,
+            line: node.line,
+            span: node.span,
+            role: node.role.unwrap_or(Role::System),
+            id: node.id.as_deref().map(str::to_owned),
+            parent: node.parent.as_deref().map(str::to_owned),
+            time: value["timestamp"].as_str().and_then(lines::parse_time),
+            flags: node.flags,
+            parts: parts(&value),
+        })
     }
 
     /// The records that have a text.

@@ -2,25 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use annals_formats::Remark;
 use annals_formats::claude_code::ClaudeCode;
 use annals_formats::transcript::{Part, Stop};
 use serde_json::{Value, json};
 
-fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testdata")
-}
+use crate::expected::{check_damage, expected, testdata};
 
 fn spec() -> Vec<Value> {
-    let text = fs::read(testdata().join("expected/claude-code.json")).unwrap();
-    let spec: Value = serde_json::from_slice(&text).unwrap();
-    spec["files"].as_array().unwrap().clone()
+    expected("claude-code")["files"].as_array().unwrap().clone()
 }
 
 fn open(file: &Value) -> ClaudeCode {
-    ClaudeCode::open(testdata().join(file["file"].as_str().unwrap())).unwrap()
+    ClaudeCode::open(testdata(file["file"].as_str().unwrap())).unwrap()
 }
 
 /// Everything that is asked of a transcript, in the shape of the expected values.
@@ -97,36 +91,14 @@ fn every_file_gives_what_is_expected() {
         let wanted: Vec<Value> =
             wanted.iter().map(|missing| json!([missing["line"], missing["parent"]])).collect();
         assert_eq!(missing, wanted, "{}", file["file"]);
-        let bytes = fs::read(testdata().join(file["file"].as_str().unwrap())).unwrap();
-        let bad = file["physical"]["bad"].as_array().unwrap();
-        let damages: Vec<(u64, u64, usize)> = transcript
-            .overview()
-            .remarks
-            .iter()
-            .map(|remark| match remark {
-                Remark::Damaged { offset, len, salvaged, .. } => {
-                    // The expected lengths are without the newline.
-                    let has_newline = bytes[usize::try_from(offset + len).unwrap() - 1] == b'\n';
-                    (*offset, len - u64::from(has_newline), *salvaged)
-                }
-                other => panic!("{other}"),
-            })
-            .collect();
-        let wanted: Vec<(u64, u64, usize)> = bad
-            .iter()
-            .map(|bad| {
-                let salvaged = bad["salvage"].as_array().map_or(0, Vec::len);
-                (bad["offset"].as_u64().unwrap(), bad["length"].as_u64().unwrap(), salvaged)
-            })
-            .collect();
-        assert_eq!(damages, wanted, "{}", file["file"]);
+        check_damage(&transcript.overview().remarks, &file);
     }
 }
 
 #[test]
 fn there_is_always_a_way_back_to_the_raw_line() {
     for file in spec() {
-        let bytes = fs::read(testdata().join(file["file"].as_str().unwrap())).unwrap();
+        let bytes = fs::read(testdata(file["file"].as_str().unwrap())).unwrap();
         let transcript = open(&file);
         for index in transcript.messages() {
             let message = transcript.message(index).unwrap();
@@ -177,7 +149,7 @@ fn parts_are_told_apart() {
 #[test]
 fn a_cut_anywhere_changes_only_the_last_record() {
     let file = &spec()[2];
-    let whole = fs::read(testdata().join(file["file"].as_str().unwrap())).unwrap();
+    let whole = fs::read(testdata(file["file"].as_str().unwrap())).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.jsonl");
     fs::write(&path, &whole).unwrap();
@@ -203,7 +175,7 @@ fn a_cut_anywhere_changes_only_the_last_record() {
 #[test]
 fn a_copy_changes_no_total_and_unknown_records_change_nothing() {
     let file = &spec()[0];
-    let whole = fs::read_to_string(testdata().join(file["file"].as_str().unwrap())).unwrap();
+    let whole = fs::read_to_string(testdata(file["file"].as_str().unwrap())).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.jsonl");
     let told_of = |text: &str| {

@@ -1,19 +1,15 @@
 //! Codex's transcripts, clean and damaged, and what has to be read from them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use annals_formats::Remark;
 use annals_formats::codex::{Codex, titles};
 use annals_formats::transcript::{Part, Role};
 use serde_json::{Value, json};
 
-fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testdata")
-}
+use crate::expected::{check_damage, expected, testdata};
 
 fn spec() -> Value {
-    serde_json::from_slice(&fs::read(testdata().join("expected/codex.json")).unwrap()).unwrap()
+    expected("codex")
 }
 
 /// Everything that is asked of a transcript, in the shape of the expected values.
@@ -66,10 +62,10 @@ fn told(transcript: &Codex) -> Value {
 #[test]
 fn every_file_gives_what_is_expected() {
     let spec = spec();
-    let names = titles(&testdata().join("codex/session_index.jsonl")).unwrap();
+    let names = titles(&testdata("codex/session_index.jsonl")).unwrap();
     assert_eq!(json!(names), spec["session_index"]["names"]);
     for file in spec["files"].as_array().unwrap() {
-        let path = testdata().join(file["file"].as_str().unwrap());
+        let path = testdata(file["file"].as_str().unwrap());
         let transcript = Codex::open(&path).unwrap();
         for (name, value) in told(&transcript).as_object().unwrap() {
             let mut wanted = file[name].clone();
@@ -94,35 +90,13 @@ fn every_file_gives_what_is_expected() {
         if let Some(total) = file["last_total_tokens"].as_u64() {
             assert_eq!(overview.usage.input + overview.usage.cache_read + overview.usage.output, total);
         }
-        let bytes = fs::read(&path).unwrap();
-        let damages: Vec<(u64, u64, usize)> = overview
-            .remarks
-            .iter()
-            .map(|remark| match remark {
-                Remark::Damaged { offset, len, salvaged, .. } => {
-                    // The expected lengths are without the newline.
-                    let has_newline = bytes[usize::try_from(offset + len).unwrap() - 1] == b'\n';
-                    (*offset, len - u64::from(has_newline), *salvaged)
-                }
-                other => panic!("{other}"),
-            })
-            .collect();
-        let wanted: Vec<(u64, u64, usize)> = file["physical"]["bad"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|bad| {
-                let salvaged = bad["salvage"].as_array().map_or(0, Vec::len);
-                (bad["offset"].as_u64().unwrap(), bad["length"].as_u64().unwrap(), salvaged)
-            })
-            .collect();
-        assert_eq!(damages, wanted, "{}", file["file"]);
+        check_damage(&overview.remarks, file);
     }
 }
 
 #[test]
 fn parts_are_told_apart_and_lead_back_to_their_line() {
-    let path = testdata().join(spec()["files"][0]["file"].as_str().unwrap());
+    let path = testdata(spec()["files"][0]["file"].as_str().unwrap());
     let bytes = fs::read(&path).unwrap();
     let transcript = Codex::open(&path).unwrap();
     let mut found = Vec::new();
@@ -173,7 +147,7 @@ fn old_records_without_an_envelope_are_messages() {
 #[test]
 fn a_copy_of_every_line_changes_nothing_that_was_said() {
     for file in spec()["files"].as_array().unwrap() {
-        let whole = fs::read(testdata().join(file["file"].as_str().unwrap())).unwrap();
+        let whole = fs::read(testdata(file["file"].as_str().unwrap())).unwrap();
         let whole = &whole[..=whole.iter().rposition(|byte| *byte == b'\n').unwrap()];
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rollout-1.jsonl");
@@ -199,13 +173,10 @@ fn whose_transcript_it_is_is_told_by_what_is_in_it() {
     use annals_formats::detect;
     use annals_formats::transcript::Agent;
     let folder = tempfile::tempdir().unwrap();
-    let spec_of = |name: &str| -> Value {
-        serde_json::from_slice(&fs::read(testdata().join("expected").join(name)).unwrap()).unwrap()
-    };
-    for (name, agent) in [("codex.json", Agent::Codex), ("claude-code.json", Agent::ClaudeCode)] {
-        for file in spec_of(name)["files"].as_array().unwrap() {
+    for (name, agent) in [("codex", Agent::Codex), ("claude-code", Agent::ClaudeCode)] {
+        for file in expected(name)["files"].as_array().unwrap() {
             let path = folder.path().join("no name that tells");
-            fs::copy(testdata().join(file["file"].as_str().unwrap()), &path).unwrap();
+            fs::copy(testdata(file["file"].as_str().unwrap()), &path).unwrap();
             assert_eq!(detect(&path).unwrap(), Some(agent), "{}", file["file"]);
         }
     }

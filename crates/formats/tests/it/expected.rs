@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use annals_formats::ForeignRecord;
+use annals_formats::{ForeignRecord, Remark};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -13,6 +13,33 @@ pub(crate) fn testdata(path: &str) -> PathBuf {
 
 pub(crate) fn expected(name: &str) -> Value {
     serde_json::from_slice(&fs::read(testdata(&format!("expected/{name}.json"))).unwrap()).unwrap()
+}
+
+/// What a transcript's remarks say of damage, against what is expected of its file: where, how long without the newline, and
+/// how many records were found in it.
+#[track_caller]
+pub(crate) fn check_damage(remarks: &[Remark], file: &Value) {
+    let bytes = fs::read(testdata(file["file"].as_str().unwrap())).unwrap();
+    let found: Vec<(u64, u64, usize)> = remarks
+        .iter()
+        .map(|remark| match remark {
+            Remark::Damaged { offset, len, salvaged, .. } => {
+                let has_newline = bytes[usize::try_from(offset + len).unwrap() - 1] == b'\n';
+                (*offset, len - u64::from(has_newline), *salvaged)
+            }
+            other => panic!("{other}"),
+        })
+        .collect();
+    let wanted: Vec<(u64, u64, usize)> = file["physical"]["bad"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bad| {
+            let salvaged = bad["salvage"].as_array().map_or(0, Vec::len);
+            (bad["offset"].as_u64().unwrap(), bad["length"].as_u64().unwrap(), salvaged)
+        })
+        .collect();
+    assert_eq!(found, wanted, "{}", file["file"]);
 }
 
 /// A value that may stand with its source: `{"source": …, "value": …}`.

@@ -8,9 +8,7 @@ use std::time::{Duration, SystemTime};
 use annals_formats::transcript::Agent;
 use annals_formats::{Keeps, Layout, Transcript, homes, list_transcripts};
 
-fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testdata")
-}
+use crate::expected::testdata;
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -66,7 +64,7 @@ fn folders_are_found_by_the_environment() {
 fn transcripts_are_listed_newest_first_and_read_whoever_wrote_them() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["claude-code", "codex", "pi", "mcp-memory"] {
-        copy(&testdata().join(name), &folder.path().join(name));
+        copy(&testdata(name), &folder.path().join(name));
     }
     let oldest = folder.path().join("codex/history.jsonl");
     let old = fs::File::options().append(true).open(&oldest).unwrap();

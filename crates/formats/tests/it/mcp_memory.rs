@@ -1,15 +1,10 @@
 //! Graphs of MCP's memory server, clean and damaged, and what has to be read from them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use annals_formats::Remark;
 use annals_formats::mcp_memory::{Graph, Part};
 use serde_json::{Value, json};
 
-fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testdata")
-}
+use crate::expected::{expected, testdata};
 
 fn told(part: &Part<'_>) -> (Value, Value) {
     let entities: Vec<&str> = part.entities.iter().map(|entity| &*entity.name).collect();
@@ -23,11 +18,10 @@ fn told(part: &Part<'_>) -> (Value, Value) {
 
 #[test]
 fn every_file_gives_what_is_expected() {
-    let spec: Value =
-        serde_json::from_slice(&fs::read(testdata().join("expected/mcp-memory.json")).unwrap()).unwrap();
+    let spec = expected("mcp-memory");
     for file in spec["files"].as_array().unwrap() {
         let name = file["file"].as_str().unwrap();
-        let graph = Graph::open(testdata().join(name)).unwrap();
+        let graph = Graph::open(testdata(name)).unwrap();
         assert_eq!(json!(graph.entities), file["entities_in_file_order"], "{name}");
         assert_eq!(json!(graph.relations), file["relations_in_file_order"], "{name}");
         let names: Vec<&str> = graph.distinct_entities().map(|entity| &*entity.name).collect();

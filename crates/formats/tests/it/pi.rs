@@ -1,21 +1,15 @@
 //! pi's transcripts, clean and damaged, and what has to be read from them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use annals_formats::Remark;
 use annals_formats::pi::Pi;
 use annals_formats::transcript::{Agent, Part, Stop};
 use serde_json::{Value, json};
 
-fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testdata")
-}
+use crate::expected::{check_damage, expected, testdata};
 
 fn spec() -> Vec<Value> {
-    let spec: Value =
-        serde_json::from_slice(&fs::read(testdata().join("expected/pi.json")).unwrap()).unwrap();
-    spec["files"].as_array().unwrap().clone()
+    expected("pi")["files"].as_array().unwrap().clone()
 }
 
 /// Everything that is asked of a transcript, in the shape of the expected values.
@@ -62,7 +56,7 @@ fn told(transcript: &Pi) -> Value {
 #[test]
 fn every_file_gives_what_is_expected() {
     for file in spec() {
-        let path = testdata().join(file["file"].as_str().unwrap());
+        let path = testdata(file["file"].as_str().unwrap());
         assert_eq!(annals_formats::detect(&path).unwrap(), Some(Agent::Pi));
         let transcript = Pi::open(&path).unwrap();
         for (name, value) in told(&transcript).as_object().unwrap() {
@@ -85,36 +79,13 @@ fn every_file_gives_what_is_expected() {
             .map(|found| json!([found["line"], found["summary"], found["first_kept"]]))
             .collect();
         assert_eq!(compactions, wanted);
-        let bytes = fs::read(&path).unwrap();
-        let damages: Vec<(u64, u64, usize)> = transcript
-            .overview()
-            .remarks
-            .iter()
-            .map(|remark| match remark {
-                Remark::Damaged { offset, len, salvaged, .. } => {
-                    // The expected lengths are without the newline.
-                    let has_newline = bytes[usize::try_from(offset + len).unwrap() - 1] == b'\n';
-                    (*offset, len - u64::from(has_newline), *salvaged)
-                }
-                other => panic!("{other}"),
-            })
-            .collect();
-        let wanted: Vec<(u64, u64, usize)> = file["physical"]["bad"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|bad| {
-                let salvaged = bad["salvage"].as_array().map_or(0, Vec::len);
-                (bad["offset"].as_u64().unwrap(), bad["length"].as_u64().unwrap(), salvaged)
-            })
-            .collect();
-        assert_eq!(damages, wanted, "{}", file["file"]);
+        check_damage(&transcript.overview().remarks, &file);
     }
 }
 
 #[test]
 fn parts_are_told_apart_and_lead_back_to_their_line() {
-    let path = testdata().join(spec()[0]["file"].as_str().unwrap());
+    let path = testdata(spec()[0]["file"].as_str().unwrap());
     let bytes = fs::read(&path).unwrap();
     let transcript = Pi::open(&path).unwrap();
     let (mut results, mut images, mut reasoning) = (Vec::new(), 0, 0);
