@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use crate::keys;
 use crate::projection::Projection;
-use crate::raw;
 use crate::session::Session;
 use crate::time;
 
@@ -112,8 +111,7 @@ impl Base {
         if rest[end] == b'\\' {
             return Some(self.session(number)?.stable_id);
         }
-        raw::text_of(&self.body(number)?[ID_MARK.len() - 1..ID_MARK.len() + end + 1])
-            .map(std::borrow::Cow::into_owned)
+        std::str::from_utf8(&rest[..end]).ok().map(str::to_owned)
     }
 
     pub(crate) fn last_progress(&self, number: u32) -> Option<i64> {

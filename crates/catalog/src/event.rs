@@ -222,6 +222,12 @@ impl Op<'_> {
         }
     }
 
+    /// Its payload in a line, as JSON.
+    #[must_use]
+    pub fn payload(&self) -> Raw<'static> {
+        Raw::of(&WrittenPayload(self)).unwrap_or(Raw::NOTHING)
+    }
+
     fn into_owned(self) -> Op<'static> {
         match self {
             Self::Seen(seen) => Op::Seen(Box::new(seen.into_owned())),
@@ -276,7 +282,7 @@ impl Serialize for Event<'_> {
 }
 
 /// A payload, as it is written.
-pub(crate) struct WrittenPayload<'a>(pub(crate) &'a Op<'a>);
+struct WrittenPayload<'a>(&'a Op<'a>);
 
 impl Serialize for WrittenPayload<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use jsonl_core::scan;
 
 use crate::event::{Event, Fingerprints, Links, Op, Seen, Setting};
-use crate::raw::{Raw, name_of, string_of, text_of};
+use crate::raw::{self, Raw, name_of, string_of, text_of};
 use crate::session::TranscriptFile;
 
 /// Where a value is in a line: its first byte, and the one behind its last. Empty if it isn't there.
@@ -253,8 +253,7 @@ struct Payload<'a>(&'a [u8]);
 impl<'a> Payload<'a> {
     /// The last member of this name.
     fn member(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let members = scan::members(self.0).filter(|member| *name_of(member.key) == *name);
-        members.last().map(|member| member.value)
+        raw::member(self.0, name)
     }
 
     fn op(&self, name: Cow<'a, str>) -> Op<'a> {

@@ -95,7 +95,8 @@ pub fn of_worktree(worktree: &Path) -> PathBuf {
     if dot_folder.is_dir() { dot_folder } else { of_workspace(worktree) }
 }
 
-/// sessions-db's projection tells, and so does the log of events.
-fn is_catalog(root: &Path) -> bool {
+/// Whether a folder has a catalog: sessions-db's projection tells, and so does the log of events.
+#[must_use]
+pub fn is_catalog(root: &Path) -> bool {
     root.join(PROJECTION).is_file() || root.join(EVENTS).is_file()
 }

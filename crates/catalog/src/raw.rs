@@ -32,6 +32,9 @@ impl Debug for Raw<'_> {
 }
 
 impl Raw<'static> {
+    /// An object without members.
+    pub(crate) const NOTHING: Self = Self(Cow::Borrowed("{}"));
+
     pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Option<Self> {
         serde_json::to_string(value).ok().map(|text| Self(Cow::Owned(text)))
     }
@@ -51,9 +54,7 @@ impl<'a> Raw<'a> {
 
     /// Becomes the same as another, in the room that is there.
     pub(crate) fn put(this: &mut Raw<'static>, other: &Raw<'_>) {
-        let text = this.0.to_mut();
-        text.clear();
-        text.push_str(&other.0);
+        (*other.0).clone_into(this.0.to_mut());
     }
 
     /// The JSON.
@@ -65,15 +66,18 @@ impl<'a> Raw<'a> {
     /// The last member of this name of an object, as JSON; as a parser would have it.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&str> {
-        let members = scan::members(self.text().as_bytes());
-        let found = members.filter(|member| *name_of(member.key) == *name.as_bytes()).last()?;
-        std::str::from_utf8(found.value).ok()
+        std::str::from_utf8(member(self.text().as_bytes(), name.as_bytes())?).ok()
     }
 
     /// The text of a member that is a string with something in it.
     pub(crate) fn string(&self, name: &str) -> Option<Cow<'_, str>> {
         string_of(self.member(name)?.as_bytes())
     }
+}
+
+/// The value of an object's last member of this name.
+pub(crate) fn member<'a>(object: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    scan::members(object).filter(|member| *name_of(member.key) == *name).last().map(|member| member.value)
 }
 
 /// A key without its escapes, of which there are none nearly always.

@@ -53,7 +53,7 @@ pub(crate) fn reduce(session: &mut Session, event: &Event<'_>, rules: Rules) {
         Op::SetParent(setting) => set(&mut session.parent_session_id, setting),
         Op::Close { outcome, reason } => {
             if let Some(outcome) = outcome {
-                put(&mut session.outcome, outcome);
+                str::clone_into(outcome, &mut session.outcome);
             }
             let is_reopened = outcome.as_deref() == Some(Outcome::Open.name()) && rules == Rules::Annals;
             match is_reopened {
@@ -64,19 +64,19 @@ pub(crate) fn reduce(session: &mut Session, event: &Event<'_>, rules: Rules) {
         }
         Op::Sweep { activity_state, effective_last_progress } => {
             if let Some(state) = activity_state {
-                put(&mut session.activity_state, state);
+                str::clone_into(state, &mut session.activity_state);
             }
             if let Some(time) = effective_last_progress
                 .as_ref()
                 .filter(|time| rules.is_later(time, &session.last_progress_at))
             {
-                put(&mut session.last_progress_at, time);
+                str::clone_into(time, &mut session.last_progress_at);
             }
         }
         Op::ManualLink { candidates } => add_candidates(session, candidates, &["parent_id", "id"]),
     }
     if !matches!(event.op, Op::Sweep { .. }) && rules.is_later(&event.ts, &session.last_progress_at) {
-        put(&mut session.last_progress_at, &event.ts);
+        str::clone_into(&event.ts, &mut session.last_progress_at);
     }
 }
 
@@ -129,14 +129,9 @@ fn see(session: &mut Session, seen: &Seen<'_>, rules: Rules) {
 }
 
 /// A text becomes another, in the room that is there.
-fn put(slot: &mut String, value: &str) {
-    slot.clear();
-    slot.push_str(value);
-}
-
 pub(crate) fn put_some(slot: &mut Option<String>, value: &str) {
     match slot {
-        Some(slot) => put(slot, value),
+        Some(slot) => value.clone_into(slot),
         None => *slot = Some(value.to_owned()),
     }
 }

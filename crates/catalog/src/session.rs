@@ -154,11 +154,7 @@ impl<'a> TranscriptFile<'a> {
         for (slot, value) in [(&mut this.path, &other.path), (&mut this.last_uuid, &other.last_uuid)] {
             match (slot, value) {
                 (slot, None) => *slot = None,
-                (Some(slot), Some(value)) => {
-                    let text = slot.to_mut();
-                    text.clear();
-                    text.push_str(value);
-                }
+                (Some(slot), Some(value)) => str::clone_into(value, slot.to_mut()),
                 (slot, Some(value)) => *slot = Some(Cow::Owned(value.clone().into_owned())),
             }
         }

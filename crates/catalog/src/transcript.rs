@@ -12,7 +12,7 @@ use jsonl_core::{Log, scan};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::raw::text_of;
+use crate::raw::{member, text_of};
 use crate::sanitize;
 use crate::time;
 
@@ -161,11 +161,6 @@ impl TranscriptMeta {
 /// The text of a string with something in it.
 fn string_of(value: &[u8]) -> Option<String> {
     crate::raw::string_of(value).map(Cow::into_owned)
-}
-
-/// The value of an object's last member of this name.
-fn member<'a>(object: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    scan::members(object).filter(|member| member.key == name).last().map(|member| member.value)
 }
 
 /// What a person said in a record; not what the agent put in for itself.

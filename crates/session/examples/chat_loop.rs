@@ -1,7 +1,7 @@
 //! A chat that can be killed at any moment and goes on where it was.
 //!
 //! ```sh
-//! cargo run -p annals-session --example chat_loop -- /tmp/chat
+//! cargo run -p annals-session --example chat_loop -- target/chat
 //! ```
 //!
 //! Each line that is typed is on the device before the answer begins. While the answer is made, each word goes to

@@ -1,10 +1,9 @@
 //! `annals catalog alias`, `link`, `unlink`, `link-parent`, `close` and `reopen`.
 
-use annals_catalog::{Catalog, Change, Event, Links as Wanted, Outcome};
+use annals_catalog::{Catalog, Change, Links as Wanted, Outcome, Raw};
 use clap::ValueEnum;
 use jsonl_core::scan;
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::args::catalog::{Alias, Close, Dry, Link, LinkParent, Links, Reopen, Unlink};
 use crate::exit::{Exit, Failure};
@@ -71,7 +70,7 @@ struct Dried<'a> {
 struct DriedEvent<'a> {
     op: &'a str,
     stable_id: &'a str,
-    payload: Box<RawValue>,
+    payload: Raw<'a>,
 }
 
 fn run(
@@ -83,14 +82,14 @@ fn run(
     out: &mut Out,
 ) -> Result<Exit, Failure> {
     let event = if dry.dry_run { catalog.dry_run(id, change)? } else { catalog.change(id, change)? };
-    let payload = payload(&event)?;
+    let payload = event.op.payload();
     if out.json {
         let (op, stable_id) = (event.op.name(), &*event.stable_id);
         if dry.dry_run {
             out.pretty(&Dried { dry_run: true, event: DriedEvent { op, stable_id, payload } })?;
         } else {
             let event_id = event.event_id.as_deref();
-            let extras = serde_json::from_str(payload.get()).map_err(std::io::Error::from)?;
+            let extras = serde_json::from_str(payload.text()).map_err(std::io::Error::from)?;
             out.pretty(&Written { ok: true, op, stable_id, event_id, extras })?;
         }
         return Ok(Exit::Done);
@@ -100,25 +99,15 @@ fn run(
         out.line("[dry-run] would write event:")?;
         out.line(format_args!("  op:        {}", event.op.name()))?;
         out.line(format_args!("  stable_id: {stable_id}"))?;
-        out.line(format_args!("  payload:   {}", name(payload.get())))?;
+        out.line(format_args!("  payload:   {}", name(payload.text())))?;
     } else if !quiet {
         let event_id = event.event_id.as_deref().unwrap_or("-");
         out.line(format_args!("ok: {} written for {stable_id} (event_id={event_id})", event.op.name()))?;
-        for member in scan::members(payload.get().as_bytes()) {
+        for member in scan::members(payload.text().as_bytes()) {
             let text = member.value.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
             let value = text.map_or_else(|| String::from_utf8_lossy(member.value), scan::unescape);
             out.line(format_args!("  {}: {}", name(&scan::unescape(member.key)), name(&value)))?;
         }
     }
     Ok(Exit::Done)
-}
-
-/// An event's payload, as it is written.
-pub(super) fn payload(event: &Event<'_>) -> Result<Box<RawValue>, Failure> {
-    #[derive(serde::Deserialize)]
-    struct Line {
-        payload: Box<RawValue>,
-    }
-    let line = to_raw_value(event).and_then(|line| serde_json::from_str::<Line>(line.get()));
-    Ok(line.map_err(std::io::Error::from)?.payload)
 }

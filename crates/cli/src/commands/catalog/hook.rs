@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use annals_catalog::{EVENTS, GitContext, GitStatus, Observation, TranscriptMeta, find_transcript, paths};
+use annals_catalog::{GitContext, GitStatus, Observation, TranscriptMeta, find_transcript, paths};
 use serde::Deserialize;
 
 use crate::args::catalog::Catalog as Args;
@@ -116,11 +116,10 @@ fn by_gate(cwd: &Path, git: &GitContext) -> Option<PathBuf> {
         Some(root) => cwd.join(root),
         None => paths::of_worktree(&worktree),
     };
-    let is_there = |root: &Path| root.join(EVENTS).is_file() || root.join("sessions-db.json").is_file();
     let is_workspace =
         || cwd.ancestors().take(paths::ASCENT_MAX).any(|folder| is_marked(&folder.join(WORKSPACE_FILE)));
     let is_catalogued =
-        || is_there(&root) || paths::resolve(None, None, cwd).source != paths::PlaceSource::Default;
+        || paths::is_catalog(&root) || paths::resolve(None, None, cwd).source != paths::PlaceSource::Default;
     (is_catalogued() || is_workspace()).then_some(root)
 }
 

@@ -206,9 +206,8 @@ pub(super) fn watch(args: &Watch, catalog: &Catalog, out: &mut Out) -> Result<Ex
             Some(Watched::Event(event)) if out.json => out.object(&event)?,
             Some(Watched::Event(event)) => {
                 let (ts, op, id) = (name(&event.ts), name(event.op.name()), name(&event.stable_id));
-                let payload = super::change::payload(&event)?;
                 let ts = out.paint(Paint::Dim, ts);
-                out.line(format_args!("{ts}  {op:<15}  {id}  {}", name(payload.get())))?;
+                out.line(format_args!("{ts}  {op:<15}  {id}  {}", name(event.op.payload().text())))?;
             }
             Some(_) if out.json => out.object(&Replaced { replaced: true })?,
             Some(_) => out.note("the log was replaced"),
