@@ -57,7 +57,7 @@ fuzz_target!(|bytes: &[u8]| {
     let path = folder.path().join("t.jsonl");
     let text = |bytes: &[u8]| {
         fs::write(&path, bytes).expect("write");
-        drop(detect(&path).expect("detect"));
+        detect(&path).expect("detect");
         drop(titles(&path).expect("titles"));
         match agent {
             0 => claude(&path, bytes),
