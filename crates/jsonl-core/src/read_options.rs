@@ -1,5 +1,6 @@
 //! How to open a log for reading.
 
+use std::fs::{File, Metadata};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +9,7 @@ use crate::cursor::Identity;
 use crate::error::{Error, Result};
 use crate::follow::{Follow, From};
 use crate::map::Map;
-use crate::reader::{Log, open_regular};
+use crate::reader::{Log, open_regular, refuse_others};
 use crate::report::DAMAGES_KEPT;
 use crate::source::{self, Buffer, Bytes, Tail};
 use crate::verdict::{Rules, Seals};
@@ -168,6 +169,23 @@ impl ReadOptions {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Log> {
         let path = path.as_ref();
         let (file, metadata) = open_regular(path)?;
+        self.open_with(file, &metadata, path)
+    }
+
+    /// Reads a file that is open already, as it is now, such as a temporary one that has no name. `name` is the path that
+    /// the log goes by, in errors too; nothing is opened there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it can't be looked at, [`Error::NotAFile`] for folders, FIFOs and devices.
+    pub fn open_file(&self, file: File, name: impl AsRef<Path>) -> Result<Log> {
+        let name = name.as_ref();
+        let metadata = file.metadata().map_err(Error::io("look at", name))?;
+        refuse_others(name, &metadata)?;
+        self.open_with(file, &metadata, name)
+    }
+
+    fn open_with(&self, file: File, metadata: &Metadata, path: &Path) -> Result<Log> {
         let len = metadata.len();
         let cut = || -> std::io::Result<(u64, Tail)> {
             let complete = source::complete_len(&file, len)?;
@@ -190,7 +208,7 @@ impl ReadOptions {
         };
         Ok(Log {
             path: path.to_owned(),
-            identity: Identity::of(&metadata),
+            identity: Identity::of(metadata),
             bytes,
             start: 0,
             options: self.clone(),
