@@ -82,14 +82,48 @@ pub(crate) enum Command {
     },
 }
 
-/// List sessions, or logs: newest first
+/// Which sessions.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Filter {
+    /// Only sessions of this agent: claude-code, codex, pi, gemini, picoclaw, orca, aish, chat, sessions-db, or
+    /// annals for those of the store; may be given several times
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) agent: Vec<String>,
+
+    /// Only sessions with this in the path of their project's folder
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) project: Option<String>,
+
+    /// Only sessions changed since then: 90m, 12h, 7d, 4w, or a date
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Speaker {
+    User,
+    Assistant,
+    /// Calls of tools and what they gave
+    Tool,
+    /// What the model thought
+    Reasoning,
+    System,
+}
+
+/// List sessions of all agents, or logs: newest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without PATH, the sessions of the store. With PATH, logs with their size, records,
-first and last time and damage: folders are searched for .jsonl, .ndjson and
-.jsonl.archived files; a file that is named is listed whatever its name. FIRST
-and LAST come from the first and last records. Examples:
+Without PATH, the sessions of the store and of all agents whose folders are found:
+Claude Code, Codex, pi, Gemini CLI, picoclaw, aish and sessions-db. Of a large
+transcript only the head and the end are read, and the number of its messages is
+an estimate (~). ID is as long as it has to be for `annals show ID`. For people,
+the newest 50 are listed.
+With PATH, logs with their size, records, first and last time and damage: folders
+are searched for .jsonl, .ndjson and .jsonl.archived files; a file that is named
+is listed whatever its name. Examples:
   annals ls --limit 20
+  annals ls --agent codex --project api --since 7d
   annals ls ~/.claude/projects
   annals --json ls . | jq 'select(.damaged > 0).path'")]
 pub(crate) struct Ls {
@@ -109,47 +143,67 @@ pub(crate) struct Ls {
     #[arg(long, conflicts_with = "paths")]
     pub(crate) all: bool,
 
-    /// Only sessions with this in their key
+    /// Only sessions of the store with this in their key
     #[arg(long, value_name = "TEXT", conflicts_with = "paths")]
     pub(crate) key: Option<String>,
 
-    /// Only sessions changed since then: 90m, 12h, 7d, 4w, or a date
-    #[arg(long, value_name = "WHEN", conflicts_with = "paths")]
-    pub(crate) since: Option<String>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+
+    /// Transcripts of sub-agents, too
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) subagents: bool,
+
+    /// Count messages exactly, also in large transcripts
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) exact: bool,
 }
 
 /// Show a session or a log for reading: role, time, text, tool calls folded
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-An existing path with a separator, or that ends in .jsonl, is a file; anything else
-is a session. Of a session, what is visible is shown. Examples:
+NAME is the path of a file (with a separator in it, or .jsonl at its end), a session
+of the store, the beginning of an agent's session id as `annals ls` shows it, or
+@last, the newest session of any agent. Of a transcript of Claude Code, Codex, pi or
+Gemini CLI, what was said and counts is shown: no side chains, no other branches,
+nothing that was taken back or stands there twice. Of a session of the store, what
+is visible. Examples:
   annals show main
+  annals show @last --tail 5
+  annals show 24fbb56b
   annals show main@12                message 12, unfolded
   annals show --all main             also what is hidden, and what happened
   annals show session.jsonl@12       only line 12
-  annals show --conversation ~/.claude/projects/p/s.jsonl
-  annals show --raw session.jsonl    the records as they are in the file")]
+  annals show --records session.jsonl  every record of a transcript
+  annals show --raw session.jsonl    as it is in the file")]
 pub(crate) struct Show {
     /// A session or a file, or one of its records as NAME@N
     #[arg(value_name = "NAME[@N]")]
     pub(crate) name: OsString,
 
-    /// It is a session, whatever it looks like
+    /// It is a session of the store, whatever it looks like
     #[arg(long)]
     pub(crate) key: bool,
 
-    /// Of a session, also hidden messages, notes and events
+    /// Of a session of the store, also hidden messages, notes and events
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Of a session, this one of its archives
+    /// Of a session of the store, this one of its archives
     #[arg(long, value_name = "N")]
     pub(crate) archive: Option<u64>,
 
-    /// Of a transcript of Claude Code, Codex or pi, what was said and counts: without side chains, other branches,
-    /// what was taken back, and what stands there twice
+    /// Of an agent's transcript, every record as it stands in the file
     #[arg(long, conflicts_with_all = ["key", "all", "archive"])]
-    pub(crate) conversation: bool,
+    pub(crate) records: bool,
+
+    /// Only the last so many messages
+    #[arg(long, value_name = "N", conflicts_with_all = ["all", "archive"])]
+    pub(crate) tail: Option<usize>,
+
+    /// Of an agent's transcript, only what these say; may be given several times
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Vec<Speaker>,
 
     #[command(flatten)]
     pub(crate) view: View,
@@ -158,11 +212,13 @@ pub(crate) struct Show {
 /// Show the last records, and with -f those to come
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Examples:
+NAME is as for `annals show`. Examples:
   annals tail -f main
+  annals tail -f @last
   annals tail -n 3 -f session.jsonl")]
 pub(crate) struct Tail {
     /// A session or a file
+    #[arg(value_name = "NAME")]
     pub(crate) name: OsString,
 
     /// It is a session, whatever it looks like
@@ -176,6 +232,10 @@ pub(crate) struct Tail {
     /// Go on with what is appended, also when the log is replaced
     #[arg(short, long)]
     pub(crate) follow: bool,
+
+    /// Of an agent's transcript, every record as it stands in the file
+    #[arg(long, conflicts_with = "key")]
+    pub(crate) records: bool,
 
     #[command(flatten)]
     pub(crate) view: View,
@@ -193,21 +253,41 @@ pub(crate) struct View {
     pub(crate) full: bool,
 }
 
-/// Find records by what their strings say, however the writer escaped them
+/// Find what was said, in the sessions of all agents or in any logs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-TEXT is matched against the decoded strings of each record, names of members
-included: é finds \"\\u00e9\" too, and a line break is found by -e '\\n'.
-Exits with 1 where nothing was found. Examples:
-  annals search 'connection pool' ~/.claude/projects
+Without NAME, the sessions of the store and of all agents are searched, newest
+first. NAME is a file, a folder, or a session as for `annals show`. In a transcript,
+what was said is searched: texts, reasoning, and what tools are given and give, in
+plain text, whatever way the agent escaped it; never the inside of an image. In any
+other log, the strings of each record, names of members included. At the end,
+standard error says how much was searched. Exits with 1 where nothing was found.
+Examples:
+  annals search 'connection pool'
+  annals search --role user --project api --since 4w timeout
   annals search -i -e 'time(d)? ?out' session.jsonl")]
 pub(crate) struct Search {
     /// What to look for
     pub(crate) text: String,
 
-    /// Files and folders; by default the current folder
-    #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
+    /// Files, folders and sessions
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+
+    /// Only what these say; may be given several times
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Vec<Speaker>,
+
+    /// Show so many characters in front of what was found, and behind it
+    #[arg(short = 'C', long, value_name = "N", default_value_t = 40)]
+    pub(crate) context: usize,
+
+    /// In transcripts, too, look at all strings of all records
+    #[arg(long, conflicts_with = "role")]
+    pub(crate) records: bool,
 
     /// TEXT is a regular expression
     #[arg(short = 'e', long)]
@@ -222,25 +302,60 @@ pub(crate) struct Search {
     pub(crate) limit: Option<u64>,
 }
 
-/// Count records, roles, members, bytes, line lengths and damage
-#[derive(Debug, clap::Args)]
-pub(crate) struct Stats {
-    /// Files and folders
-    #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
-}
-
-/// Check every byte: JSON, UTF-8, checksums, torn and damaged lines
+/// Count what agents did by agent, project, day or model; or what logs are made of
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exits with 0 when all is well, with 1 when the only thing is an unfinished last
-line (somebody may be writing it), and with 4 when something is damaged.
-Example:
+Without NAME, all sessions of all agents are counted, sub-agents' too: messages,
+tool calls, tokens, bytes, how many of these are in lines that stand there already,
+and images. Tokens are those that agents write down; an answer counts once, also
+where a fork or a resumed session has copied it. With NAME and without --by, what
+the logs are made of: records, roles, members, line lengths and damage. Examples:
+  annals stats
+  annals stats --by day --since 7d --agent claude-code
+  annals stats session.jsonl")]
+pub(crate) struct Stats {
+    /// Files, folders and sessions
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<PathBuf>,
+
+    /// What to count by; by default agent
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) by: Option<By>,
+
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+}
+
+/// What sessions are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    Agent,
+    Project,
+    /// The day of an answer or of a session's end, in UTC
+    Day,
+    Model,
+    Session,
+}
+
+/// Check every byte: JSON, UTF-8, checksums, torn and damaged lines, and what agents' formats forbid
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without NAME, the sessions of the store and of all agents. Of a transcript, also
+what its own format or the model's interface forbids is told: calls without a
+result, broken chains, ids that stand there twice, gaps; and which of that would
+keep the agent from going on with the session. Exits with 0 when all is well, with
+1 when the only thing is an unfinished last line (somebody may be writing it) or
+something that an agent stumbles over, and with 4 when something is damaged.
+Examples:
+  annals verify
   annals verify ~/.codex/sessions")]
 pub(crate) struct Verify {
-    /// Files and folders
-    #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
+    /// Files, folders and sessions
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) filter: Filter,
 
     /// Describe at most so many damages of each file
     #[arg(long, value_name = "N", default_value_t = 10)]

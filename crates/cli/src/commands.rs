@@ -1,21 +1,22 @@
 //! One module per command, and what several of them share.
 
 pub(crate) mod catalog;
-pub(crate) mod conversation;
 pub(crate) mod log_append;
 pub(crate) mod log_repair;
 pub(crate) mod ls;
 pub(crate) mod memory;
-pub(crate) mod search;
 pub(crate) mod sessions;
 pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod tail;
+pub(crate) mod transcripts;
 pub(crate) mod trust;
-pub(crate) mod verify;
 
 /// How a record is printed.
 mod view;
+
+/// Columns that line up.
+mod table;
 
 /// What of a report is told to programs.
 mod summary;

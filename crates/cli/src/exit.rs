@@ -30,6 +30,8 @@ pub(crate) enum Exit {
     Busy = 7,
     /// Anything else that should not happen.
     Internal = 70,
+    /// Somebody interrupted it, and it said how far it came.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

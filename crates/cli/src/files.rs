@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jsonl_core::{Log, ReadOptions, Result};
 
+use crate::agents::{self, Agents};
 use crate::exit::{Exit, Failure};
 use crate::human;
 use crate::out::Out;
@@ -21,11 +22,21 @@ const DEPTH_MAX: usize = 64;
 pub(crate) struct Found {
     pub(crate) path: PathBuf,
     pub(crate) len: u64,
+    /// The key, where a session of the store was named.
+    pub(crate) session: Option<String>,
+    /// Where a session of an agent was named.
+    pub(crate) transcript: Option<agents::Found>,
+}
+
+impl Found {
+    fn file(path: PathBuf, len: u64) -> Self {
+        Self { path, len, session: None, transcript: None }
+    }
 }
 
 /// All logs that `paths` mean, in the order of the paths and of their names. What can't be looked at is said,
 /// and the rest goes on.
-pub(crate) fn find(paths: &[PathBuf], home: &Home, out: &mut Out) -> Vec<Found> {
+pub(crate) fn find(paths: &[PathBuf], home: &Home, agents: &Agents, out: &mut Out) -> Vec<Found> {
     let mut found = Vec::new();
     for path in paths {
         match fs::metadata(path) {
@@ -39,10 +50,11 @@ pub(crate) fn find(paths: &[PathBuf], home: &Home, out: &mut Out) -> Vec<Found> 
                     ));
                 }
             }
-            Ok(metadata) => found.push(Found { path: path.clone(), len: metadata.len() }),
-            Err(source) => match session_log(path, home) {
-                Some(log) => found.push(log),
-                None => out.complain(&cannot("open", path, source)),
+            Ok(metadata) => found.push(Found::file(path.clone(), metadata.len())),
+            Err(source) => match named(path, home, agents, out) {
+                Ok(Some(log)) => found.push(log),
+                Ok(None) => out.complain(&cannot("open", path, source)),
+                Err(failure) => out.complain(&failure),
             },
         }
     }
@@ -52,11 +64,25 @@ pub(crate) fn find(paths: &[PathBuf], home: &Home, out: &mut Out) -> Vec<Found> 
     found
 }
 
-/// The log of a session, where no file has the name.
-fn session_log(name: &Path, home: &Home) -> Option<Found> {
-    let store = home.store().ok()?;
-    let path = home.session(&store, name.to_str()?).ok()?.path().ok()??;
-    Some(Found { len: fs::metadata(&path).ok()?.len(), path })
+/// The log of a session of the store, or else of an agent, where no file has the name.
+fn named(name: &Path, home: &Home, agents: &Agents, out: &mut Out) -> Result<Option<Found>, Failure> {
+    let Some(name) = name.to_str() else { return Ok(None) };
+    let own = || -> Option<Found> {
+        let store = home.store().ok()?;
+        let session = home.session(&store, name).ok()?;
+        let path = session.path().ok()??;
+        let len = fs::metadata(&path).ok()?.len();
+        Some(Found { path, len, session: Some(session.key().to_owned()), transcript: None })
+    };
+    if let Some(own) = own() {
+        return Ok(Some(own));
+    }
+    Ok(agents.resolve(name, out)?.map(|transcript| Found {
+        path: transcript.path().to_owned(),
+        len: transcript.entry.len,
+        session: None,
+        transcript: Some(transcript),
+    }))
 }
 
 fn search_folder(folder: &Path, depth: usize, found: &mut Vec<Found>, out: &mut Out) {
@@ -80,14 +106,15 @@ fn search_folder(folder: &Path, depth: usize, found: &mut Vec<Found>, out: &mut 
             && let Ok(target) = fs::metadata(&path)
             && target.is_file()
         {
-            found.push(Found { len: target.len(), path });
+            found.push(Found::file(path, target.len()));
         }
     }
 }
 
 fn is_log_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    name.strip_suffix(".archived").unwrap_or(&name).ends_with(".jsonl") || name.ends_with(".ndjson")
+    let plain = [".archived", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    plain.ends_with(".jsonl") || name.ends_with(".ndjson")
 }
 
 /// Calls `each`, which reads it so many times, with every log that `paths` mean, opened by `options`. Errors of one are said, and the rest
@@ -98,27 +125,20 @@ pub(crate) fn for_each(
     options: &ReadOptions,
     passes: u64,
     out: &mut Out,
-    mut each: impl FnMut(Log, &mut Out) -> Result<Next, Failure>,
+    mut each: impl FnMut(Log, &mut Out) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let found = find(paths, home, out);
+    let found = find(paths, home, &Agents::of_environment(), out);
     let progress = Progress::of(passes * found.iter().map(|found| found.len).sum::<u64>());
     let options = options.clone().progress(progress.bytes_done.clone());
     for found in found {
         let done = options.open(&found.path).map_err(Failure::from).and_then(|log| each(log, out));
         match done {
-            Ok(Next::GoOn) => {}
-            Ok(Next::Stop) => break,
+            Ok(()) => {}
             Err(failure @ (Failure::Pipe | Failure::Output(_))) => return Err(failure),
             Err(failure) => out.complain(&failure),
         }
     }
     Ok(())
-}
-
-/// Whether to look at the next file.
-pub(crate) enum Next {
-    GoOn,
-    Stop,
 }
 
 fn cannot(action: &'static str, path: &Path, source: std::io::Error) -> Failure {

@@ -51,6 +51,19 @@ pub(crate) fn second(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// How long ago something was: `now`, `3m`, `5h`, `12d`, or the day.
+pub(crate) fn age(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_second() - then.as_second();
+    match seconds {
+        ..0 => then.strftime("%Y-%m-%d").to_string(),
+        0..60 => String::from("now"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        86_400..8_640_000 => format!("{}d", seconds / 86_400),
+        _ => then.strftime("%Y-%m-%d").to_string(),
+    }
+}
+
 /// Foreign text for a terminal: control characters and what can't be seen or turns the reading direction are
 /// escaped, line breaks and tabs stay.
 pub(crate) fn printable(text: &str) -> String {
@@ -126,6 +139,22 @@ mod tests {
             (u64::MAX, "18 EB"),
         ] {
             assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn ages_are_short() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        for (seconds, text) in [
+            (-1, "2026-11-21"),
+            (59, "now"),
+            (60, "1m"),
+            (7200, "2h"),
+            (86_400, "1d"),
+            (8_640_000, "2026-08-13"),
+        ] {
+            let then = Timestamp::from_second(now.as_second() - seconds).unwrap();
+            assert_eq!(age(then, now), text);
         }
     }
 

@@ -1,5 +1,6 @@
 //! `annals`: keeps, looks into, searches, checks and mends what AI agents said.
 
+mod agents;
 mod args;
 mod commands;
 mod describe;
@@ -17,7 +18,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Args, Command, LogCommand};
+use agents::{Agents, Found};
+use args::{Args, Command, LogCommand, Show, Tail};
+use commands::transcripts::show::is_told_apart;
 use exit::{Exit, Failure};
 use out::Out;
 use store::{Home, Target};
@@ -35,26 +38,16 @@ fn main() -> ExitCode {
 fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
     let home = Home::of(args.root.as_deref());
     match &args.command {
-        Command::Ls(ls) if ls.paths.is_empty() => commands::sessions::ls::run(ls, &home, out),
+        Command::Ls(ls) if ls.paths.is_empty() => commands::transcripts::ls::run(ls, &home, out),
         Command::Ls(ls) => commands::ls::run(ls, &home, out),
-        Command::Show(show) if show.conversation => {
-            commands::conversation::run(std::path::Path::new(&show.name), show.view, out)
+        Command::Show(show) => run_show(show, &home, out),
+        Command::Tail(tail) => run_tail(tail, &home, out),
+        Command::Search(search) => commands::transcripts::search::run(search, &home, out),
+        Command::Stats(stats) if stats.names.is_empty() || stats.by.is_some() => {
+            commands::transcripts::stats::run(stats, &home, out)
         }
-        Command::Show(show) => match home.target(&show.name, show.key)? {
-            Target::File(path, number) => commands::show::run(show, path, number, out),
-            Target::Session(name) => commands::sessions::show::run(show, &name, &home, out),
-        },
-        Command::Tail(tail) => match home.target(&tail.name, tail.key)? {
-            Target::File(path, None) => commands::tail::run(tail, &path, out),
-            Target::File(path, Some(_)) => {
-                let text = format!("{}: tail takes no line number; show does", human::path(&path));
-                Err(Failure::Told(Exit::Usage, text))
-            }
-            Target::Session(name) => commands::sessions::tail::run(tail, &name, &home, out),
-        },
-        Command::Search(search) => commands::search::run(search, &home, out),
         Command::Stats(stats) => commands::stats::run(stats, &home, out),
-        Command::Verify(verify) => commands::verify::run(verify, &home, out),
+        Command::Verify(verify) => commands::transcripts::verify::run(verify, &home, out),
         Command::Append(append) => commands::sessions::append::run(append, &home, out),
         Command::Begin(begin) => commands::sessions::begin::run(begin, &home, out),
         Command::Truncate(truncate) => commands::sessions::change::truncate(truncate, &home, out),
@@ -80,6 +73,45 @@ fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
             out.bytes(&script)?;
             Ok(Exit::Done)
         }
+    }
+}
+
+fn run_show(show: &Show, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
+    let agents = Agents::of_environment();
+    match home.target(&show.name, show.key, &agents, out)? {
+        Target::File(path, None) if !show.records => match Found::of_file(&path)? {
+            Some(found) if is_told_apart(found.agent) => {
+                commands::transcripts::show::run(show, &found, &agents, out)
+            }
+            _ => commands::show::run(show, path, None, out),
+        },
+        Target::File(path, number) => commands::show::run(show, path, number, out),
+        Target::Transcript(found, None) if !show.records => {
+            commands::transcripts::show::run(show, &found, &agents, out)
+        }
+        Target::Transcript(found, number) => commands::show::run(show, found.path().to_owned(), number, out),
+        Target::Session(name) => commands::sessions::show::run(show, &name, home, out),
+    }
+}
+
+fn run_tail(tail: &Tail, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
+    let agents = Agents::of_environment();
+    match home.target(&tail.name, tail.key, &agents, out)? {
+        Target::File(path, None) if !tail.records => match Found::of_file(&path)? {
+            Some(found) if is_told_apart(found.agent) => commands::transcripts::tail::run(tail, &found, out),
+            _ => commands::tail::run(tail, &path, out),
+        },
+        Target::Transcript(found, None) if !tail.records => {
+            commands::transcripts::tail::run(tail, &found, out)
+        }
+        Target::File(path, None) => commands::tail::run(tail, &path, out),
+        Target::Transcript(found, None) => commands::tail::run(tail, found.path(), out),
+        Target::File(_, Some(_)) | Target::Transcript(_, Some(_)) => {
+            let name = human::name(&tail.name.to_string_lossy());
+            let text = format!("{name}: tail takes no line number; show does");
+            Err(Failure::Told(Exit::Usage, text))
+        }
+        Target::Session(name) => commands::sessions::tail::run(tail, &name, home, out),
     }
 }
 

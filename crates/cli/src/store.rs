@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use annals_session::{Durability, Resolved, Session, Store, StoreOptions};
 
+use crate::agents::{Agents, Found};
 use crate::exit::{Exit, Failure};
+use crate::out::Out;
 
 /// The folder of everything that annals keeps.
 pub(crate) struct Home(Option<PathBuf>);
@@ -17,6 +19,8 @@ pub(crate) enum Target {
     File(PathBuf, Option<u64>),
     /// The key of a session, perhaps with `@N` behind it.
     Session(String),
+    /// The transcript of an agent's session, and one of its lines.
+    Transcript(Box<Found>, Option<u64>),
 }
 
 impl Home {
@@ -87,9 +91,15 @@ impl Home {
         Err(annals_session::Error::NotFound { key: session.key().to_owned() }.into())
     }
 
-    /// An existing path that holds a separator or ends in `.jsonl` is a file, anything else a session.
-    #[expect(clippy::unused_self, reason = "the rule belongs to where names are looked for")]
-    pub(crate) fn target(&self, name: &OsStr, is_key: bool) -> Result<Target, Failure> {
+    /// An existing path that holds a separator or ends in `.jsonl` is a file; then comes a session of the store, and then one of an
+    /// agent. What is none of these is a session that isn't there.
+    pub(crate) fn target(
+        &self,
+        name: &OsStr,
+        is_key: bool,
+        agents: &Agents,
+        out: &mut Out,
+    ) -> Result<Target, Failure> {
         let Some(name) = name.to_str() else {
             if is_key {
                 return Err(Failure::Told(Exit::Usage, "a key has to be UTF-8".to_owned()));
@@ -98,7 +108,7 @@ impl Home {
         };
         let is_path = |text: &str| {
             let has_separator = text.contains('/') || text.contains(std::path::MAIN_SEPARATOR);
-            has_separator || text.ends_with(".jsonl")
+            has_separator || [".jsonl", ".jsonl.zst"].iter().any(|end| text.ends_with(end))
         };
         if is_key {
             return Ok(Target::Session(name.to_owned()));
@@ -106,11 +116,26 @@ impl Home {
         if is_path(name) && Path::new(name).exists() {
             return Ok(Target::File(PathBuf::from(name), None));
         }
-        if let Some((path, number)) = split_number(name)
+        let numbered = split_number(name);
+        if let Some((path, number)) = numbered
             && is_path(path)
             && Path::new(path).exists()
         {
             return Ok(Target::File(PathBuf::from(path), Some(number)));
+        }
+        let is_own = |key: &str| -> Result<bool, Failure> {
+            Ok(!key.is_empty() && self.session(&self.store()?, key)?.exists()?.is_some())
+        };
+        if is_own(name)? || numbered.is_some_and(|(key, _)| is_own(key).unwrap_or(false)) {
+            return Ok(Target::Session(name.to_owned()));
+        }
+        if let Some(found) = agents.resolve(name, out)? {
+            return Ok(Target::Transcript(Box::new(found), None));
+        }
+        if let Some((name, number)) = numbered
+            && let Some(found) = agents.resolve(name, out)?
+        {
+            return Ok(Target::Transcript(Box::new(found), Some(number)));
         }
         Ok(Target::Session(name.to_owned()))
     }

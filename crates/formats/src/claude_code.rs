@@ -11,9 +11,14 @@ use jsonl_core::{Log, Span, scan};
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::foreign::Remark;
+use crate::homes::{TranscriptEntry, list_folder, list_transcripts};
 use crate::lines::{self, text};
+use crate::packed;
+use crate::reading::{self, Reading};
 use crate::transcript::{
-    Agent, Conversation, Image, Message, Overview, Part, Role, ToolCall, Usage, base64_len,
+    Agent, Answer, Conversation, Effect, Image, Message, Overview, Part, Problem, Role, ToolCall, Usage,
+    hash_of, prompt_of,
 };
 use crate::tree::{Node, Tool, Tree};
 
@@ -40,13 +45,12 @@ use crate::tree::{Node, Tool, Tree};
 #[derive(Debug)]
 pub struct ClaudeCode {
     log: Log,
-    tree: Tree,
-    overview: Overview,
+    index: Index,
 }
 
 /// A record as the index sees it.
 #[derive(Debug, Default)]
-struct Seen {
+pub(crate) struct Seen {
     node: Node,
     kind: String,
     session: Option<String>,
@@ -57,6 +61,7 @@ struct Seen {
     time: Option<String>,
     custom_title: Option<String>,
     summary: Option<String>,
+    prompt: Option<String>,
     /// By which an answer is known, and what it took.
     usage: Option<((String, String), Usage)>,
 }
@@ -68,19 +73,22 @@ impl ClaudeCode {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let log = lines::open(path.as_ref())?;
-        let mut reading = Reading::default();
-        lines::index(&log, Seen::of, is_record, |line, found| {
-            let Overview { odd, remarks, .. } = &mut reading.overview;
-            if let Some(seen) = found.record(odd, remarks) {
-                reading.take(line, seen);
-            }
-        })?;
-        let Reading { tree, mut overview, answers, custom_title, summary } = reading;
-        overview.title = custom_title.or(summary);
-        overview.tool_calls = tree.tool_calls().len() as u64;
-        answers.into_values().for_each(|usage| overview.usage += usage);
-        Ok(Self { log, tree, overview })
+        Self::of(packed::open(path.as_ref(), None)?)
+    }
+
+    pub(crate) fn of(opened: (Log, Option<Remark>)) -> Result<Self> {
+        let (log, index) = reading::read(opened)?;
+        Ok(Self { log, index })
+    }
+
+    /// What stands in about the last `len` bytes, and where these begin. Lines have no numbers then, and are 0.
+    pub(crate) fn end_of(opened: (Log, Option<Remark>), len: u64) -> Result<(Self, u64)> {
+        let (log, index, start) = reading::read_end(opened, len)?;
+        Ok((Self { log, index }, start))
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Who wrote it.
@@ -92,12 +100,12 @@ impl ClaudeCode {
     /// What it says of its session.
     #[must_use]
     pub fn overview(&self) -> &Overview {
-        &self.overview
+        &self.index.overview
     }
 
     /// The records that have a text, in the order of the file; duplicates and side chains, too.
     pub fn messages(&self) -> impl Iterator<Item = usize> {
-        self.tree.messages()
+        self.index.tree.messages()
     }
 
     /// A record of a user, the model or the agent, with what it says; without parts if there is no such record.
@@ -106,7 +114,16 @@ impl ClaudeCode {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
     pub fn message(&self, index: usize) -> Result<Message> {
-        self.tree.message(&self.log, index, parts)
+        Ok(self.message_with_images(index)?.without_data())
+    }
+
+    /// The same with the [data](Image::data) of its images.
+    ///
+    /// # Errors
+    ///
+    /// As [`message`](Self::message).
+    pub fn message_with_images(&self, index: usize) -> Result<Message> {
+        self.index.tree.message(&self.log, index, parts)
     }
 
     /// A record, byte for byte.
@@ -115,62 +132,99 @@ impl ClaudeCode {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
     pub fn raw(&self, index: usize) -> Result<Vec<u8>> {
-        self.tree.raw(&self.log, index)
+        self.index.tree.raw(&self.log, index)
     }
 
     /// The conversation that is gone on with when the session is resumed: that of the last record that is not of a
     /// side chain, or of a side chain where there is nothing else.
     #[must_use]
     pub fn conversation(&self) -> Conversation {
+        self.leaf().map_or_else(Conversation::default, |leaf| self.conversation_to(leaf))
+    }
+
+    fn leaf(&self) -> Option<usize> {
         let of = |sidechain: bool| {
             let is_leaf = |node: &Node| node.role.is_some() && node.flags.sidechain == sidechain;
-            self.tree.nodes().iter().rposition(is_leaf)
+            self.index.tree.nodes().iter().rposition(is_leaf)
         };
-        of(false).or_else(|| of(true)).map_or_else(Conversation::default, |leaf| self.conversation_to(leaf))
+        of(false).or_else(|| of(true))
+    }
+
+    /// What each answer of the model took, in the order of the file.
+    #[must_use]
+    pub fn answers(&self) -> &[Answer] {
+        &self.index.answers
+    }
+
+    /// What is not as it should be, in the order of the file. The model's interface refuses a conversation with a call
+    /// that has no result, or the other way round; a missing parent cuts off what came before.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        self.index.tree.problems(self.leaf(), [Effect::Prevents; 2])
+    }
+
+    /// Every record of that conversation, those with nothing but tools, too, in the order of the file.
+    #[must_use]
+    pub fn records(&self) -> Vec<usize> {
+        self.leaf().map_or_else(Vec::new, |leaf| self.index.tree.records_to(leaf))
     }
 
     /// The conversation that ends with a record.
     #[must_use]
     pub fn conversation_to(&self, leaf: usize) -> Conversation {
-        self.tree.conversation_to(leaf)
+        self.index.tree.conversation_to(leaf)
     }
 
     /// Every tool call, in the order of the file, with its result.
     #[must_use]
     pub fn tool_calls(&self) -> Vec<ToolCall> {
-        self.tree.tool_calls()
+        self.index.tree.tool_calls()
     }
 
     /// The ids of results whose call is not in the file, each once.
     #[must_use]
     pub fn results_without_call(&self) -> Vec<String> {
-        self.tree.results_without_call()
+        self.index.tree.results_without_call()
     }
 
     /// Ids that several records have, with the lines of these.
     #[must_use]
     pub fn duplicate_ids(&self) -> Vec<(String, Vec<u64>)> {
-        self.tree.duplicate_ids()
+        self.index.tree.duplicate_ids()
     }
 
     /// Records that follow one that is not in the file: the line, and the missing one's id.
     #[must_use]
     pub fn missing_parents(&self) -> Vec<(u64, String)> {
-        self.tree.missing_parents()
+        self.index.tree.missing_parents()
     }
 }
 
-/// The index while it is made.
-#[derive(Default)]
-struct Reading {
+#[derive(Debug, Default)]
+pub(crate) struct Index {
     tree: Tree,
     overview: Overview,
-    answers: HashMap<(String, String), Usage>,
+    pub(crate) answers: Vec<Answer>,
+    /// Which of them it is.
+    places: HashMap<u64, usize>,
     custom_title: Option<String>,
     summary: Option<String>,
 }
 
-impl Reading {
+impl Reading for Index {
+    type Seen = Seen;
+
+    fn see(span: Span, raw: &[u8]) -> Option<Seen> {
+        Seen::of(span, raw)
+    }
+
+    fn is_record(raw: &[u8]) -> bool {
+        lines::string(raw, "type").is_some()
+            && ["uuid", "sessionId", "leafUuid", "snapshot"]
+                .iter()
+                .any(|name| lines::member(raw, name).is_some())
+    }
+
     fn take(&mut self, line: u64, seen: Seen) {
         let Seen { mut node, .. } = seen;
         let overview = &mut self.overview;
@@ -185,6 +239,19 @@ impl Reading {
                 slot.clone_from(value);
             }
         }
+        overview.see_time(seen.time.as_deref());
+        if !node.flags.meta && !node.flags.compact_summary {
+            overview.see_prompt(seen.prompt);
+        }
+        if let Some((answer, usage)) = seen.usage {
+            let time = seen.time.as_deref().and_then(lines::parse_time);
+            // What it took so far; the last one counts.
+            let place = *self.places.entry(hash_of(("claude-code", &answer))).or_insert_with_key(|key| {
+                self.answers.push(Answer { key: *key, time, model: seen.model.clone(), usage });
+                self.answers.len() - 1
+            });
+            self.answers[place].usage = usage;
+        }
         for (slot, value) in [
             (&mut overview.agent_version, seen.version),
             (&mut overview.model, seen.model),
@@ -195,19 +262,25 @@ impl Reading {
                 *slot = value;
             }
         }
-        overview.see_time(seen.time.as_deref());
-        if let Some((answer, usage)) = seen.usage {
-            self.answers.insert(answer, usage);
-        }
-        let node = self.tree.push(node);
-        overview.messages += u64::from(node.has_text && !node.flags.duplicate);
+        let pushed = self.tree.push(node);
+        overview.messages += u64::from(pushed.has_text && !pushed.is_duplicate);
+        overview.tool_calls += pushed.new_calls;
     }
-}
 
-/// Whether an object that was found inside a damaged line is a record, and not a part of one.
-fn is_record(raw: &[u8]) -> bool {
-    lines::string(raw, "type").is_some()
-        && ["uuid", "sessionId", "leafUuid", "snapshot"].iter().any(|name| lines::member(raw, name).is_some())
+    fn overview(&mut self) -> &mut Overview {
+        &mut self.overview
+    }
+
+    fn finish(&mut self, _: &Log) -> Result<()> {
+        self.overview.title = self.custom_title.take().or(self.summary.take());
+        self.answers.iter().for_each(|answer| self.overview.usage += answer.usage);
+        self.places = HashMap::new();
+        Ok(())
+    }
+
+    fn count_only(&mut self) {
+        self.tree.count_only();
+    }
 }
 
 impl Seen {
@@ -264,6 +337,7 @@ impl Seen {
         if seen.node.role == Some(Role::System) {
             seen.node.has_text = false;
         }
+
         Some(seen)
     }
 
@@ -281,13 +355,24 @@ impl Seen {
         if self.node.role != Some(Role::Assistant) {
             self.model = None;
         } else if let Some(usage) = usage {
+            if id.is_empty() && request.is_empty() {
+                // Nothing else tells answers apart.
+                id = self.node.id.as_deref().unwrap_or_default().to_owned();
+            }
             self.usage = Some(((id, request), usage));
         }
+    }
+
+    /// Only what a user says can be a prompt.
+    fn prompt_of(&self, text: &[u8]) -> Option<String> {
+        let is_user = self.node.role == Some(Role::User) && !self.node.flags.meta;
+        if is_user { prompt_of(&lines::text(text)?) } else { None }
     }
 
     fn take_content(&mut self, content: &[u8]) {
         if content.starts_with(b"\"") {
             self.node.has_text = true;
+            self.prompt = self.prompt_of(content);
             return;
         }
         if !content.starts_with(b"[") {
@@ -296,12 +381,16 @@ impl Seen {
         for item in scan::items(content).filter(|item| item.starts_with(b"{")) {
             let string = |name| lines::string(item, name).unwrap_or_default().into_boxed_str();
             match lines::string(item, "type").as_deref() {
-                Some("text") => self.node.has_text = true,
+                Some("text") => {
+                    self.node.has_text = true;
+                    let text = lines::member(item, "text").unwrap_or_default();
+                    self.prompt = self.prompt.take().or_else(|| self.prompt_of(text));
+                }
                 Some("tool_use") => {
                     self.node.tools.push(Tool::Call { id: string("id"), name: string("name") })
                 }
                 Some("tool_result") => {
-                    let is_error = lines::member(item, "is_error") == Some(b"true");
+                    let is_error = Some(lines::member(item, "is_error") == Some(b"true"));
                     self.node.tools.push(Tool::Result { id: string("tool_use_id"), is_error });
                 }
                 _ => {}
@@ -324,7 +413,7 @@ fn usage_of(object: &[u8]) -> Option<Usage> {
     })
 }
 
-fn parts(record: &Value) -> Vec<Part> {
+pub(crate) fn parts(record: &Value) -> Vec<Part> {
     match &record["message"]["content"] {
         Value::String(text) => vec![Part::Text(text.clone())],
         Value::Array(items) => items.iter().map(part).collect(),
@@ -364,10 +453,38 @@ fn part(item: &Value) -> Part {
 
 fn image(item: &Value) -> Image {
     let source = &item["source"];
-    let len = source["data"].as_str().map(base64_len);
-    Image {
-        media_type: source["media_type"].as_str().map(str::to_owned),
-        len,
-        url: source["url"].as_str().map(str::to_owned),
+    let media_type = source["media_type"].as_str().map(str::to_owned);
+    match source["data"].as_str() {
+        Some(data) => Image::inside(media_type, data),
+        None => {
+            let url = source["url"].as_str().map(str::to_owned);
+            Image { media_type, len: None, url, data: None }
+        }
     }
+}
+
+/// The transcripts of a session's sub-agents: `<session>/subagents/*.jsonl` beside it, and those of older builds, which lie beside it as
+/// `agent-<id>.jsonl` and name the session.
+///
+/// # Errors
+///
+/// [`Error`](crate::Error) if a folder can't be listed.
+pub fn subagents(path: &Path) -> Result<Vec<TranscriptEntry>> {
+    let folder = path.with_extension("").join("subagents");
+    let mut found = if folder.is_dir() { list_transcripts(&folder)? } else { Vec::new() };
+    let session = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some(beside) = path.parent() else { return Ok(found) };
+    for entry in list_folder(beside)? {
+        let is_named_so =
+            entry.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("agent-"));
+        if !is_named_so || entry.path == path {
+            continue;
+        }
+        let log = lines::open(&entry.path)?;
+        let glance = reading::glance::<Index>(&log)?;
+        if glance.overview.id.as_deref() == Some(&session) {
+            found.push(entry);
+        }
+    }
+    Ok(found)
 }

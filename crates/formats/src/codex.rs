@@ -6,18 +6,27 @@
 //! the model sees, and takes nothing out of the file. `thread_rolled_back` takes turns of the user back. Old records are
 //! payloads without an envelope.
 
+mod lineage;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jsonl_core::{Log, Span, scan};
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::foreign::Remark;
 use crate::lines::{self, text};
+use crate::packed;
+use crate::reading::{self, Reading};
 use crate::transcript::{
-    Agent, Conversation, Flags, Image, Message, Overview, Part, Role, ToolCall, Usage, base64_len,
+    Agent, Answer, Conversation, Effect, Flags, Image, Message, Overview, Part, Problem, ProblemKind, Role,
+    ToolCall, Usage, hash_of, prompt_of,
 };
+
+use crate::tree::{self, Tool};
+
+pub use lineage::{Lineage, Missing, Segment, lineage};
 
 /// What the agent tells the model about where it is begins with this.
 const CONTEXT: [&str; 2] = ["<environment_context>", "<user_instructions>"];
@@ -48,16 +57,42 @@ pub struct Codex {
 }
 
 #[derive(Debug, Default)]
-struct Index {
+pub(crate) struct Index {
     nodes: Vec<Node>,
     overview: Overview,
     compactions: Vec<Compaction>,
     mirrors: BTreeMap<String, u64>,
     /// The lines of records that were written again, and of the first of each.
     repeated: Vec<(u64, u64)>,
-    has_meta: bool,
+    /// The ids that headers give: its own, and of what it was forked from, the oldest last.
+    ids: Vec<String>,
+    /// Where what came before it is, if that is another file.
+    base: Option<Base>,
     /// Of all records so far: what is written again counts once.
     hashes: HashSet<u64>,
+    calls: HashSet<u64>,
+    pub(crate) answers: Vec<Answer>,
+    /// What all answers took so far.
+    total: Option<Usage>,
+    ordinals: Vec<Problem>,
+    last_ordinal: Option<u64>,
+    has_records: bool,
+    begins_with_header: bool,
+    counts_only: bool,
+}
+
+/// Where another file has what came before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Base {
+    /// The path that it was written at.
+    pub path: Option<PathBuf>,
+    /// The thread, or the file, that it is of.
+    pub id: Option<String>,
+    /// Only what is in front of this message of the user counts, from 0.
+    pub before_user_message: Option<u64>,
+    /// Only so many bytes of the file count.
+    pub len: Option<u64>,
 }
 
 /// A history that took the place of what the model saw.
@@ -94,15 +129,15 @@ impl Default for Node {
 #[derive(Debug)]
 enum What {
     Message { role: Role },
-    Call { id: Box<str>, name: Box<str> },
-    Output { id: Box<str> },
+    Tool(Tool),
+    Reasoning,
     RolledBack { turns: u64 },
     Other,
 }
 
 /// A record as the index sees it.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     span: Option<Span>,
     hash: u64,
     kind: String,
@@ -111,9 +146,20 @@ struct Seen {
     is_context: bool,
     meta: Option<Meta>,
     model: Option<String>,
-    usage: Option<Usage>,
+    usage: Option<Tokens>,
     mirror: Option<String>,
     compaction: Option<Compaction>,
+    prompt: Option<String>,
+    base: Option<Base>,
+    ordinal: Option<u64>,
+    is_old_header: bool,
+}
+
+struct Tokens {
+    total: Usage,
+    last: Option<Usage>,
+    /// The numbers as they are written.
+    hash: u64,
 }
 
 #[derive(Default)]
@@ -122,6 +168,7 @@ struct Meta {
     cwd: Option<String>,
     branch: Option<String>,
     version: Option<String>,
+    base: Option<Base>,
 }
 
 impl Codex {
@@ -131,34 +178,31 @@ impl Codex {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let log = lines::open(path.as_ref())?;
-        let mut index = Index::default();
-        lines::index(&log, Seen::of, is_record, |line, found| {
-            let Overview { odd, remarks, .. } = &mut index.overview;
-            if let Some(seen) = found.record(odd, remarks) {
-                index.take(line, seen);
-            }
-        })?;
-        let mut codex = Self { log, index };
-        codex.mark_repeated()?;
-        codex.index.roll_back();
-        let is_message = |node: &&Node| matches!(node.what, What::Message { .. }) && !node.flags.duplicate;
-        codex.index.overview.messages = codex.index.nodes.iter().filter(is_message).count() as u64;
-        codex.index.overview.tool_calls = codex.tool_calls().len() as u64;
-        Ok(codex)
+        Self::of(packed::open(path.as_ref(), None)?)
     }
 
-    /// A writer that retries after an error writes records again, in the same bytes.
-    fn mark_repeated(&mut self) -> Result<()> {
-        let mut first: HashMap<u64, usize> = HashMap::new();
-        for index in 0..self.index.nodes.len() {
-            let earlier = *first.entry(self.index.nodes[index].hash).or_insert(index);
-            if earlier != index && self.raw(earlier)? == self.raw(index)? {
-                self.index.nodes[index].flags.duplicate = true;
-                self.index.repeated.push((self.index.nodes[index].line, self.index.nodes[earlier].line));
-            }
-        }
-        Ok(())
+    pub(crate) fn of(opened: (Log, Option<Remark>)) -> Result<Self> {
+        let (log, index) = reading::read(opened)?;
+        Ok(Self { log, index })
+    }
+
+    /// What stands in about the last `len` bytes, and where these begin. Lines have no numbers then, and are 0.
+    pub(crate) fn end_of(opened: (Log, Option<Remark>), len: u64) -> Result<(Self, u64)> {
+        let (log, index, start) = reading::read_end(opened, len)?;
+        Ok((Self { log, index }, start))
+    }
+
+    /// Reads it; if it is packed, it is unpacked into a file without a name in `spool`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`](crate::Error) if it can't be read, or nothing can be written there.
+    pub fn open_in(path: impl AsRef<Path>, spool: &Path) -> Result<Self> {
+        Self::of(packed::open(path.as_ref(), Some(spool))?)
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Who wrote it.
@@ -191,20 +235,45 @@ impl Codex {
         Conversation { messages: messages.map(|(index, _)| index).collect(), ..Conversation::default() }
     }
 
+    /// Every record of that conversation, tools and reasoning, too, in the order of the file.
+    #[must_use]
+    pub fn records(&self) -> Vec<usize> {
+        let counts = |node: &Node| {
+            let Flags { meta, duplicate, rolled_back, .. } = node.flags;
+            let is_said = match node.what {
+                What::Message { role } => matches!(role, Role::User | Role::Assistant),
+                What::Tool(_) | What::Reasoning => true,
+                What::RolledBack { .. } | What::Other => false,
+            };
+            is_said && !meta && !duplicate && !rolled_back
+        };
+        let nodes = self.index.nodes.iter().enumerate();
+        nodes.filter(|(_, node)| counts(node)).map(|(index, _)| index).collect()
+    }
+
     /// A record, with what it says; without parts if there is no such record.
     ///
     /// # Errors
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
     pub fn message(&self, index: usize) -> Result<Message> {
+        Ok(self.message_with_images(index)?.without_data())
+    }
+
+    /// The same with the [data](Image::data) of its images.
+    ///
+    /// # Errors
+    ///
+    /// As [`message`](Self::message).
+    pub fn message_with_images(&self, index: usize) -> Result<Message> {
         let nothing = Node::default();
         let node = self.index.nodes.get(index).unwrap_or(&nothing);
         let value = lines::value(&self.log.read(node.span)?);
         let payload = if value["payload"].is_object() { &value["payload"] } else { &value };
         let role = match node.what {
             What::Message { role } => role,
-            What::Call { .. } => Role::Assistant,
-            What::Output { .. } => Role::User,
+            What::Tool(Tool::Call { .. }) | What::Reasoning => Role::Assistant,
+            What::Tool(Tool::Result { .. }) => Role::User,
             _ => Role::System,
         };
         Ok(Message {
@@ -233,56 +302,62 @@ impl Codex {
     /// Every tool call, in the order of the file, with its output. Whether it failed stands in that, if anywhere.
     #[must_use]
     pub fn tool_calls(&self) -> Vec<ToolCall> {
-        let mut calls: Vec<ToolCall> = Vec::new();
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        for node in &self.index.nodes {
-            match &node.what {
-                What::Call { id, name } if !places.contains_key(&**id) => {
-                    places.insert(id, calls.len());
-                    let (id, name) = (id.to_string(), name.to_string());
-                    calls.push(ToolCall {
-                        id,
-                        name,
-                        call_line: node.line,
-                        result_line: None,
-                        is_error: None,
-                    });
-                }
-                What::Output { id } => {
-                    if let Some(call) = places.get(&**id).and_then(|place| calls.get_mut(*place)) {
-                        call.result_line = call.result_line.or(Some(node.line));
-                    }
-                }
-                _ => {}
-            }
-        }
-        calls
+        tree::tool_calls(self.tools())
+    }
+
+    fn tools(&self) -> impl Iterator<Item = (u64, &Tool)> + Clone {
+        self.index.nodes.iter().filter_map(|node| match &node.what {
+            What::Tool(tool) => Some((node.line, tool)),
+            _ => None,
+        })
     }
 
     /// The ids of outputs whose call is not in the file, each once.
     #[must_use]
     pub fn outputs_without_call(&self) -> Vec<String> {
-        let calls: HashSet<&str> = self
-            .index
-            .nodes
-            .iter()
-            .filter_map(|node| match &node.what {
-                What::Call { id, .. } => Some(&**id),
-                _ => None,
-            })
-            .collect();
         let mut seen = HashSet::new();
-        let outputs = self.index.nodes.iter().filter_map(|node| match &node.what {
-            What::Output { id } => Some(&**id),
-            _ => None,
-        });
-        outputs.filter(|id| !calls.contains(id) && seen.insert(*id)).map(str::to_owned).collect()
+        let orphans = tree::results_without_call(self.tools()).into_iter();
+        orphans.filter(|(_, id)| seen.insert(*id)).map(|(_, id)| id.to_owned()).collect()
     }
 
     /// The compactions.
     #[must_use]
     pub fn compactions(&self) -> &[Compaction] {
         &self.index.compactions
+    }
+
+    /// What each answer of the model took, in the order of the file.
+    #[must_use]
+    pub fn answers(&self) -> &[Answer] {
+        &self.index.answers
+    }
+
+    /// Where another file has what came before this one, if one has; see [`lineage`].
+    #[must_use]
+    pub fn base(&self) -> Option<&Base> {
+        self.index.base.as_ref()
+    }
+
+    /// What is not as it should be, in the order of the file. Codex itself puts outputs to calls that have none, and drops
+    /// those that have no call; it doesn't resume a file that doesn't begin with its header.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.index.ordinals.clone();
+        let mut add =
+            |kind, line, id: Option<String>, effect| problems.push(Problem { kind, line, id, effect });
+        if self.index.has_records && !self.index.begins_with_header {
+            add(ProblemKind::NoHeader, 1, None, Effect::Prevents);
+        }
+        for call in self.tool_calls() {
+            if call.result_line.is_none() {
+                add(ProblemKind::CallWithoutResult, call.call_line, Some(call.id), Effect::Nothing);
+            }
+        }
+        for (line, id) in tree::results_without_call(self.tools()) {
+            add(ProblemKind::ResultWithoutCall, line, Some(id.to_owned()), Effect::Nothing);
+        }
+        problems.sort_by_key(|problem| problem.line);
+        problems
     }
 
     /// How many events mirror a message, by their types.
@@ -298,33 +373,125 @@ impl Codex {
     }
 }
 
-impl Index {
+impl Reading for Index {
+    type Seen = Seen;
+
+    fn see(span: Span, raw: &[u8]) -> Option<Seen> {
+        Seen::of(span, raw)
+    }
+
+    fn is_record(raw: &[u8]) -> bool {
+        ["timestamp", "type", "payload"].iter().all(|name| lines::member(raw, name).is_some())
+    }
+
     fn take(&mut self, line: u64, seen: Seen) {
         let overview = &mut self.overview;
+        if !self.has_records {
+            self.begins_with_header = seen.meta.is_some() || seen.is_old_header;
+            self.has_records = true;
+        }
         *overview.types.entry(seen.kind).or_default() += 1;
-        if let Some(meta) = seen.meta.filter(|_| !self.has_meta) {
+        if let Some(meta) = seen.meta {
             // Forks bring further ones along; the first is its own.
-            self.has_meta = true;
-            (overview.id, overview.project, overview.branch) = (meta.id, meta.cwd, meta.branch);
-            overview.agent_version = meta.version;
+            if self.ids.is_empty() {
+                (overview.id, overview.project) = (meta.id.clone(), meta.cwd);
+                (overview.branch, overview.agent_version) = (meta.branch, meta.version);
+                self.base = meta.base;
+            }
+            self.ids.push(meta.id.unwrap_or_default());
+        }
+        if self.base.is_none() {
+            self.base = seen.base;
+        }
+        let is_new = self.hashes.insert(seen.hash);
+        let time = seen.time.as_deref();
+        if let Some(tokens) = seen.usage.filter(|_| is_new) {
+            let (total, is_fork) = (tokens.total, self.ids.len() > 1 || self.base.is_some());
+            let usage = match self.total {
+                Some(before) => total.since(before).or(tokens.last).unwrap_or(total),
+                // What was taken before the fork is in the total.
+                None if is_fork => tokens.last.unwrap_or(total),
+                None => total,
+            };
+            self.total = Some(total);
+            let usage = Usage { answers: 1, ..usage };
+            let model = seen.model.clone().or_else(|| overview.model.clone());
+            let time = time.and_then(lines::parse_time);
+            self.answers.push(Answer { key: tokens.hash, time, model, usage });
         }
         if seen.model.is_some() {
             overview.model = seen.model;
         }
-        let is_new = self.hashes.insert(seen.hash);
-        if let Some(usage) = seen.usage.filter(|_| is_new) {
-            // Each says what all took so far.
-            overview.usage = Usage { answers: overview.usage.answers + 1, ..usage };
-        }
-        overview.see_time(seen.time.as_deref());
+        overview.see_time(time);
         if let Some(mirror) = seen.mirror.filter(|_| is_new) {
             *self.mirrors.entry(mirror).or_default() += 1;
+        }
+        if let Some(ordinal) = seen.ordinal.filter(|_| is_new) {
+            let mut add = |kind| {
+                let id = Some(ordinal.to_string());
+                self.ordinals.push(Problem { kind, line, id, effect: Effect::Nothing });
+            };
+            match self.last_ordinal {
+                Some(last) if ordinal <= last => add(ProblemKind::Order),
+                Some(last) if ordinal > last + 1 => add(ProblemKind::Gap),
+                _ => {}
+            }
+            self.last_ordinal = self.last_ordinal.max(Some(ordinal));
+        }
+        let what = seen.what.unwrap_or(What::Other);
+        match &what {
+            What::Message { .. } if is_new => {
+                overview.messages += 1;
+                overview.see_prompt(seen.prompt.filter(|_| !seen.is_context));
+            }
+            What::Tool(Tool::Call { id, .. }) => {
+                overview.tool_calls += u64::from(self.calls.insert(hash_of(id)));
+            }
+            _ => {}
+        }
+        if self.counts_only {
+            return;
         }
         self.compactions
             .extend(seen.compaction.filter(|_| is_new).map(|compaction| Compaction { line, ..compaction }));
         let span = seen.span.unwrap_or(Span { offset: 0, len: 0 });
         let flags = Flags { meta: seen.is_context, ..Flags::default() };
-        self.nodes.push(Node { line, span, hash: seen.hash, what: seen.what.unwrap_or(What::Other), flags });
+        self.nodes.push(Node { line, span, hash: seen.hash, what, flags });
+    }
+
+    fn overview(&mut self) -> &mut Overview {
+        &mut self.overview
+    }
+
+    fn finish(&mut self, log: &Log) -> Result<()> {
+        let root = self.ids.last().cloned().unwrap_or_default();
+        for answer in &mut self.answers {
+            answer.key = hash_of(("codex", &root, answer.key));
+            self.overview.usage += answer.usage;
+        }
+        (self.hashes, self.calls) = (HashSet::new(), HashSet::new());
+        self.mark_repeated(log)?;
+        self.roll_back();
+        Ok(())
+    }
+
+    fn count_only(&mut self) {
+        self.counts_only = true;
+    }
+}
+
+impl Index {
+    /// A writer that retries after an error writes records again, in the same bytes.
+    fn mark_repeated(&mut self, log: &Log) -> Result<()> {
+        let mut first: HashMap<u64, usize> = HashMap::new();
+        for index in 0..self.nodes.len() {
+            let earlier = *first.entry(self.nodes[index].hash).or_insert(index);
+            if earlier != index && log.read(self.nodes[earlier].span)? == log.read(self.nodes[index].span)? {
+                self.nodes[index].flags.duplicate = true;
+                self.repeated.push((self.nodes[index].line, self.nodes[earlier].line));
+            }
+        }
+        Ok(())
     }
 
     /// Takes back the last turns of the user, as often as the file says so.
@@ -335,7 +502,8 @@ impl Index {
                 continue;
             }
             let mut left = turns;
-            for node in self.nodes[..index].iter_mut().rev() {
+            let mut from = index;
+            for (place, node) in self.nodes[..index].iter().enumerate().rev() {
                 if left == 0 {
                     break;
                 }
@@ -344,10 +512,15 @@ impl Index {
                     && !node.flags.meta
                     && role != Role::Developer
                 {
-                    node.flags.rolled_back = true;
+                    from = place;
                     left -= u64::from(role == Role::User && !node.flags.duplicate);
                 }
             }
+            // What is for the model about where it is stays, and so does what tells it how to behave.
+            let goes = |node: &&mut Node| {
+                !node.flags.meta && !matches!(node.what, What::Message { role: Role::Developer })
+            };
+            self.nodes[from..index].iter_mut().filter(goes).for_each(|node| node.flags.rolled_back = true);
         }
     }
 }
@@ -370,11 +543,6 @@ pub fn titles(index: &Path) -> Result<HashMap<String, String>> {
     Ok(titles)
 }
 
-/// Whether an object that was found inside a damaged line is a record, and not a part of one.
-fn is_record(raw: &[u8]) -> bool {
-    ["timestamp", "type", "payload"].iter().all(|name| lines::member(raw, name).is_some())
-}
-
 impl Seen {
     /// What the index sees of a line; `None` if it is no JSON object.
     fn of(span: Span, raw: &[u8]) -> Option<Self> {
@@ -386,15 +554,14 @@ impl Seen {
                 b"type" => seen.kind = text(member.value).unwrap_or_default(),
                 b"timestamp" => seen.time = text(member.value),
                 b"payload" => payload = Some(member.value),
+                b"ordinal" => seen.ordinal = str::from_utf8(member.value).ok().and_then(|n| n.parse().ok()),
                 _ => {}
             }
         }
         if !members.is_whole() {
             return None;
         }
-        let mut hash = DefaultHasher::new();
-        raw.hash(&mut hash);
-        seen.hash = hash.finish();
+        seen.hash = hash_of(raw);
         match (seen.kind.as_str(), payload.filter(|payload| payload.starts_with(b"{"))) {
             ("response_item", Some(item)) => seen.take_item(item),
             ("event_msg", Some(event)) => seen.take_event(event),
@@ -405,11 +572,17 @@ impl Seen {
                     cwd: lines::string(meta, "cwd"),
                     branch: git.and_then(|git| lines::string(git, "branch")),
                     version: lines::string(meta, "cli_version"),
+                    base: lines::member(meta, "history_base").and_then(Base::of_position),
                 });
             }
             ("turn_context", Some(context)) => seen.model = lines::string(context, "model"),
+            ("rollout_reference", Some(reference)) => seen.base = Some(Base::of_reference(reference)),
             ("compacted", Some(compacted)) => seen.compaction = Some(compaction(compacted)),
             // Before there were envelopes.
+            ("", None) => {
+                let has = |name| lines::string(raw, name).is_some();
+                seen.is_old_header = has("id") && has("timestamp");
+            }
             ("message" | "function_call" | "function_call_output" | "reasoning", None) => seen.take_item(raw),
             _ => {}
         }
@@ -420,24 +593,24 @@ impl Seen {
         let string = |name| lines::string(item, name).unwrap_or_default().into_boxed_str();
         match &*string("type") {
             "message" => {
-                let role = match &*string("role") {
-                    "user" => Role::User,
-                    "assistant" => Role::Assistant,
-                    "developer" => Role::Developer,
-                    _ => Role::System,
-                };
+                let role = role_of(item);
                 self.what = Some(What::Message { role });
-                self.is_context = role == Role::User && begins_with_context(item);
+                if role == Role::User {
+                    self.is_context = is_context(item);
+                    self.prompt = prompt_of(&first_text(item));
+                }
             }
             "function_call" | "custom_tool_call" => {
-                self.what = Some(What::Call { id: string("call_id"), name: string("name") });
+                self.what = Some(What::Tool(Tool::Call { id: string("call_id"), name: string("name") }));
             }
             "local_shell_call" => {
-                self.what = Some(What::Call { id: string("call_id"), name: "local_shell".into() })
+                self.what =
+                    Some(What::Tool(Tool::Call { id: string("call_id"), name: "local_shell".into() }));
             }
             "function_call_output" | "custom_tool_call_output" => {
-                self.what = Some(What::Output { id: string("call_id") });
+                self.what = Some(What::Tool(Tool::Result { id: string("call_id"), is_error: None }));
             }
+            "reasoning" => self.what = Some(What::Reasoning),
             _ => {}
         }
     }
@@ -451,20 +624,65 @@ impl Seen {
             }
             kind if kind == "token_count" => {
                 let info = lines::member(event, "info").filter(|info| info.starts_with(b"{"));
-                let total = info.and_then(|info| lines::member(info, "total_token_usage"));
-                self.usage = total.filter(|total| total.starts_with(b"{")).map(usage_of);
+                let usage = |name| {
+                    let found = info.and_then(|info| lines::member(info, name));
+                    found.filter(|usage| usage.starts_with(b"{"))
+                };
+                self.usage = usage("total_token_usage").map(|total| Tokens {
+                    total: usage_of(total),
+                    last: usage("last_token_usage").map(usage_of),
+                    hash: hash_of(total),
+                });
             }
             _ => {}
         }
     }
 }
 
-/// The first text of a message tells.
-fn begins_with_context(item: &[u8]) -> bool {
+/// Who says a message.
+pub(crate) fn role_of(item: &[u8]) -> Role {
+    match lines::string(item, "role").as_deref() {
+        Some("user") => Role::User,
+        Some("assistant") => Role::Assistant,
+        Some("developer") => Role::Developer,
+        _ => Role::System,
+    }
+}
+
+/// Whether a message of the user is what the agent tells the model about where it is: its first text tells.
+pub(crate) fn is_context(item: &[u8]) -> bool {
+    let text = first_text(item);
+    CONTEXT.iter().any(|mark| text.trim_start().starts_with(mark))
+}
+
+fn first_text(item: &[u8]) -> String {
     let content = lines::member(item, "content").filter(|content| content.starts_with(b"["));
     let mut items = scan::items(content.unwrap_or(b"[]")).filter(|item| item.starts_with(b"{"));
-    let text = items.find_map(|item| lines::string(item, "text")).unwrap_or_default();
-    CONTEXT.iter().any(|mark| text.trim_start().starts_with(mark))
+    items.find_map(|item| lines::string(item, "text")).unwrap_or_default()
+}
+
+impl Base {
+    /// `rollout_reference`.
+    fn of_reference(reference: &[u8]) -> Self {
+        let id = ["rollout_id", "thread_id"].iter().find_map(|name| lines::string(reference, name));
+        Self {
+            path: lines::string(reference, "rollout_path").map(PathBuf::from),
+            id,
+            before_user_message: lines::number(reference, "nth_user_message"),
+            len: None,
+        }
+    }
+
+    /// `history_base` in a header.
+    fn of_position(position: &[u8]) -> Option<Self> {
+        let position = Some(position).filter(|position| position.starts_with(b"{"))?;
+        Some(Self {
+            path: None,
+            id: lines::string(position, "thread_id"),
+            before_user_message: None,
+            len: lines::number(position, "end_byte_offset"),
+        })
+    }
 }
 
 fn compaction(payload: &[u8]) -> Compaction {
@@ -494,7 +712,7 @@ fn usage_of(total: &[u8]) -> Usage {
     }
 }
 
-fn parts(item: &Value) -> Vec<Part> {
+pub(crate) fn parts(item: &Value) -> Vec<Part> {
     let string = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
     match item["type"].as_str() {
         Some("message") => item["content"].as_array().into_iter().flatten().map(part).collect(),
@@ -530,7 +748,7 @@ fn part(item: &Value) -> Part {
         Some("input_text" | "output_text" | "text") => {
             Part::Text(item["text"].as_str().unwrap_or_default().to_owned())
         }
-        Some("input_image") => Part::Image(image(item)),
+        Some("input_image") => Part::Image(Image::at(item["image_url"].as_str().unwrap_or_default(), None)),
         other => Part::Other(other.unwrap_or_default().to_owned()),
     }
 }
@@ -556,18 +774,4 @@ fn output(item: &Value) -> Part {
         is_error: output["success"] == Value::Bool(false),
         images,
     }
-}
-
-/// `data:image/png;base64,…`, or an address.
-fn image(item: &Value) -> Image {
-    let url = item["image_url"].as_str().unwrap_or_default();
-    let Some((head, data)) = url.strip_prefix("data:").and_then(|rest| rest.split_once(',')) else {
-        return Image {
-            media_type: None,
-            len: None,
-            url: Some(url.to_owned()).filter(|url| !url.is_empty()),
-        };
-    };
-    let media_type = head.split(';').next().filter(|kind| !kind.is_empty()).map(str::to_owned);
-    Image { media_type, len: Some(base64_len(data)), url: None }
 }

@@ -1,35 +1,156 @@
-//! Whose transcript a file is, by what is in it; and one of any agent.
+//! Whose transcript a file is, and what a folder keeps: by what is in it.
 
 use std::path::Path;
 
-use crate::claude_code::ClaudeCode;
-use crate::codex::Codex;
+use jsonl_core::{Log, scan};
+
 use crate::error::Result;
+use crate::homes::{Keeps, list_transcripts};
+use crate::layout::Layout;
 use crate::lines;
-use crate::pi::Pi;
-use crate::transcript::{Agent, Conversation, Message, Overview, ToolCall};
+use crate::packed;
+use crate::transcript::Agent;
 
 /// So many lines are looked at; a transcript may begin with damage, or with records that many agents could have written.
 const LINES_MAX: usize = 50;
 
-/// Whose transcript a file is; `None` if it is none that is known. Names tell nothing: people rename and copy.
+/// Of a packed file, so many bytes are unpacked.
+const PACKED_MAX: u64 = 256 << 10;
+
+/// So many bytes are looked at, and a bit more: the first lines of a transcript may be very long.
+const LEN_MAX: u64 = 4 << 20;
+
+/// Whose transcript a file is; `None` if it is none that is known. Names tell nothing: people rename and copy. Only where programs
+/// write the same does what lies beside a file decide. Of a packed file, the head is looked at.
 ///
 /// # Errors
 ///
 /// [`Error::Log`](crate::Error::Log) if it can't be read.
 pub fn detect(path: impl AsRef<Path>) -> Result<Option<Agent>> {
-    let log = lines::open(path.as_ref())?;
-    for line in lines::lines(&log).take(LINES_MAX) {
-        let found = line?.records.iter().find_map(|(_, raw)| agent_of(raw));
-        if found.is_some() {
-            return Ok(found);
+    let path = path.as_ref();
+    let log = lines::open(path)?;
+    if !packed::is_packed(&log)? {
+        return detect_in(&log, path);
+    }
+    let (head, _) = packed::head(path, PACKED_MAX)?;
+    let mut clues = Clues::default();
+    let mut lines =
+        head.split(|byte| *byte == b'\n').filter(|line| scan::check(line, scan::NESTING_MAX).is_ok());
+    let told = lines.by_ref().take(LINES_MAX).find_map(|line| clues.see(line));
+    Ok(told.or_else(|| clues.chat_at(path)))
+}
+
+/// Whose transcript an open file is.
+pub(crate) fn detect_in(log: &Log, path: &Path) -> Result<Option<Agent>> {
+    let mut clues = Clues::default();
+    for line in log.lines().take(LINES_MAX) {
+        let line = line?;
+        if line.offset > LEN_MAX {
+            break;
+        }
+        let found = lines::found(log, &line, |_| true)?;
+        if let Some(agent) = found.records.iter().find_map(|(_, raw)| clues.see(raw)) {
+            return Ok(Some(agent));
         }
     }
-    Ok(None)
+    Ok(clues.chat_at(path))
+}
+
+/// What a file's first records tell.
+#[derive(Default)]
+struct Clues {
+    chat: Option<Agent>,
+    has_header: bool,
+}
+
+impl Clues {
+    /// Whose it is, if this record tells without a doubt.
+    fn see(&mut self, raw: &[u8]) -> Option<Agent> {
+        if let Some(agent) = agent_of(raw) {
+            return Some(agent);
+        }
+        if is_chat(raw) {
+            // A plain message may stand in front of one that tells more.
+            self.chat =
+                self.chat.filter(|agent| *agent != Agent::Chat).or(Some(chat_of(raw, self.has_header)));
+        }
+        self.has_header |= lines::member(raw, "meta").is_some_and(|meta| meta.starts_with(b"{"));
+        None
+    }
+
+    /// Whose chat it is, if it is one.
+    fn chat_at(self, path: &Path) -> Option<Agent> {
+        let name = path.to_string_lossy();
+        let side = name.strip_suffix(".jsonl").map(|stem| format!("{stem}.meta.json"));
+        Some(match self.chat? {
+            _ if side.is_some_and(|side| Path::new(&side).is_file()) => Agent::Picoclaw,
+            Agent::Chat if name.ends_with(".jsonl.archived") => Agent::Orca,
+            agent => agent,
+        })
+    }
+}
+
+/// A message with its role at the top, of a program that writes nothing around it.
+fn is_chat(raw: &[u8]) -> bool {
+    let has = |name| lines::member(raw, name).is_some();
+    raw.starts_with(b"{")
+        && lines::string(raw, "role").is_some_and(|role| !role.is_empty())
+        && (has("content") || has("tool_calls") || has("reasoning_content"))
+}
+
+/// Who writes such a message.
+fn chat_of(raw: &[u8], has_header: bool) -> Agent {
+    let has = |name| lines::member(raw, name).is_some();
+    if has_header {
+        return Agent::Aish;
+    }
+    if has("model_name") || has("created_at") {
+        return Agent::Picoclaw;
+    }
+    if lines::time(raw, "timestamp").is_some() {
+        return Agent::Orca;
+    }
+    Agent::Chat
+}
+
+/// So many files of a folder are looked into.
+const FILES_MAX: usize = 64;
+
+/// What a folder keeps, by what is in its files; `None` if that is nothing known.
+///
+/// # Errors
+///
+/// [`Error::Io`](crate::Error::Io) if it can't be listed.
+pub fn detect_folder(folder: &Path) -> Result<Option<Keeps>> {
+    if is_catalog(&folder.join("sessions-db-events.jsonl")) {
+        return Ok(Some(Keeps::Catalog));
+    }
+    let mut chat = None;
+    for entry in list_transcripts(folder)?.into_iter().take(FILES_MAX) {
+        // What can't be read doesn't tell.
+        match detect(&entry.path).ok().flatten() {
+            Some(agent @ (Agent::ClaudeCode | Agent::Codex | Agent::Pi | Agent::Gemini)) => {
+                return Ok(Some(Keeps::Transcripts(agent)));
+            }
+            found => chat = chat.or(found),
+        }
+    }
+    Ok(Layout::detect(folder).map(Keeps::Sessions).or(chat.map(Keeps::Transcripts)))
+}
+
+/// A log of sessions-db: its events have an operation and an id of their own.
+fn is_catalog(path: &Path) -> bool {
+    let Ok(log) = lines::open(path) else { return false };
+    let is_event = |raw: &[u8]| ["op", "event_id"].iter().all(|name| lines::string(raw, name).is_some());
+    let mut lines = log.lines().take(LINES_MAX).map_while(std::result::Result::ok);
+    lines.any(|line| scan::check(&line.bytes, scan::NESTING_MAX).is_ok() && is_event(&line.bytes))
 }
 
 /// Who writes such a record.
 fn agent_of(raw: &[u8]) -> Option<Agent> {
+    if !raw.starts_with(b"{") {
+        return None;
+    }
     let has = |name| lines::member(raw, name).is_some();
     let has_string = |name| lines::string(raw, name).is_some();
     if has_string("type")
@@ -47,121 +168,16 @@ fn agent_of(raw: &[u8]) -> Option<Agent> {
     if is_pi_entry || is_pi_head {
         return Some(Agent::Pi);
     }
+    let is_gemini_head = has_string("sessionId") && (has_string("projectHash") || has_string("lastUpdated"));
+    let is_gemini_message = has_string("id")
+        && matches!(lines::string(raw, "type").as_deref(), Some("user" | "gemini" | "info"))
+        && has_string("timestamp")
+        && (has("content") || has("toolCalls"));
+    let is_control = lines::member(raw, "$set").is_some_and(|set| set.starts_with(b"{"));
+    if is_gemini_head || is_gemini_message || is_control || has_string("$rewindTo") {
+        return Some(Agent::Gemini);
+    }
     let is_message = has("parentUuid") && has_string("uuid") && has("message");
     let is_beside = has_string("leafUuid") || (has("snapshot") && has_string("messageId"));
     (has_string("type") && (is_message || is_beside)).then_some(Agent::ClaudeCode)
-}
-
-/// A transcript, whoever wrote it: what all of them can say.
-///
-/// ```
-/// # fn main() -> annals_formats::Result<()> {
-/// # let folder = tempfile::tempdir().unwrap();
-/// # let path = folder.path().join("s.jsonl");
-/// # std::fs::write(&path, concat!(
-/// #   r#"{"type":"session","version":3,"id":"s","cwd":"/w"}"#, "\n",
-/// #   r#"{"type":"message","id":"a","parentId":null,"message":{"role":"user","content":"hi"}}"#, "\n",
-/// # )).unwrap();
-/// use annals_formats::Transcript;
-///
-/// let Some(transcript) = Transcript::open(&path)? else { panic!() };
-/// for index in transcript.conversation().messages {
-///     let message = transcript.message(index)?;
-///     assert_eq!((transcript.agent().name(), message.role.name(), &*message.text()), ("pi", "user", "hi"));
-/// }
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Transcript {
-    /// Of Claude Code.
-    ClaudeCode(ClaudeCode),
-    /// Of Codex.
-    Codex(Codex),
-    /// Of pi.
-    Pi(Pi),
-}
-
-macro_rules! whoevers {
-    ($self:ident, $transcript:ident => $what:expr) => {
-        match $self {
-            Self::ClaudeCode($transcript) => $what,
-            Self::Codex($transcript) => $what,
-            Self::Pi($transcript) => $what,
-        }
-    };
-}
-
-impl Transcript {
-    /// Finds out whose it is, and reads it; `None` if it is nobody's that is known.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Log`](crate::Error::Log) if it can't be read.
-    pub fn open(path: impl AsRef<Path>) -> Result<Option<Self>> {
-        let path = path.as_ref();
-        detect(path)?.map(|agent| Self::open_as(agent, path)).transpose()
-    }
-
-    /// Reads it as that agent's.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Log`](crate::Error::Log) if it can't be read.
-    pub fn open_as(agent: Agent, path: impl AsRef<Path>) -> Result<Self> {
-        Ok(match agent {
-            Agent::ClaudeCode => Self::ClaudeCode(ClaudeCode::open(path)?),
-            Agent::Codex => Self::Codex(Codex::open(path)?),
-            Agent::Pi => Self::Pi(Pi::open(path)?),
-        })
-    }
-
-    /// Who wrote it.
-    #[must_use]
-    pub fn agent(&self) -> Agent {
-        whoevers!(self, transcript => transcript.agent())
-    }
-
-    /// What it says of its session.
-    #[must_use]
-    pub fn overview(&self) -> &Overview {
-        whoevers!(self, transcript => transcript.overview())
-    }
-
-    /// The records that are messages, in the order of the file; what doesn't count, too.
-    #[must_use]
-    pub fn messages(&self) -> Vec<usize> {
-        whoevers!(self, transcript => transcript.messages().collect())
-    }
-
-    /// What was said that counts.
-    #[must_use]
-    pub fn conversation(&self) -> Conversation {
-        whoevers!(self, transcript => transcript.conversation())
-    }
-
-    /// A record, with what it says; without parts if there is no such record.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
-    pub fn message(&self, index: usize) -> Result<Message> {
-        whoevers!(self, transcript => transcript.message(index))
-    }
-
-    /// A record, byte for byte.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
-    pub fn raw(&self, index: usize) -> Result<Vec<u8>> {
-        whoevers!(self, transcript => transcript.raw(index))
-    }
-
-    /// Every tool call, in the order of the file, with its result.
-    #[must_use]
-    pub fn tool_calls(&self) -> Vec<ToolCall> {
-        whoevers!(self, transcript => transcript.tool_calls())
-    }
 }

@@ -28,6 +28,12 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The file is packed, and no folder was named for what is unpacked.
+    #[error("{} is packed, and there is no folder to unpack it into", path.display())]
+    Packed {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is something else under the name already.
     #[error("{} is there already, and holds something else", path.display())]
     Exists {

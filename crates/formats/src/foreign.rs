@@ -86,6 +86,14 @@ pub enum Remark {
         /// How many whole records were found among them.
         salvaged: usize,
     },
+    /// The file is packed, and what is packed ends before it should, or is damaged from somewhere on. What was unpacked
+    /// until there was read.
+    Packed {
+        /// How many bytes were unpacked.
+        len: u64,
+        /// Why there are no more.
+        reason: String,
+    },
     /// A message had bytes that are not UTF-8; each became U+FFFD.
     NotUtf8 {
         /// Where its line begins.
@@ -129,6 +137,9 @@ impl Display for Remark {
                     1 => write!(f, "; one whole record among them was taken"),
                     count => write!(f, "; {count} whole records among them were taken"),
                 }
+            }
+            Self::Packed { len, reason } => {
+                write!(f, "what is packed is damaged behind {len} unpacked bytes: {reason}")
             }
             Self::NotUtf8 { offset } => {
                 write!(f, "the message at {offset} has bytes that are not UTF-8; each became U+FFFD")

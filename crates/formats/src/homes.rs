@@ -1,7 +1,9 @@
 //! Where agents keep their transcripts on this machine.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,8 +14,8 @@ use crate::transcript::Agent;
 /// Folders in folders are looked into so deep.
 const DEPTH_MAX: usize = 8;
 
-/// What a transcript's name ends with. What is in it says whose it is.
-const ENDING: &str = "jsonl";
+/// What a transcript's name ends with, the last of these when it is packed. What is in it says whose it is.
+const ENDINGS: [&str; 3] = [".jsonl", ".jsonl.archived", ".jsonl.zst"];
 
 /// A folder in which an agent keeps what was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum Keeps {
     Transcripts(Agent),
     /// A session store.
     Sessions(Layout),
+    /// A catalog of sessions-db: which sessions there are, without what was said in them.
+    Catalog,
 }
 
 /// A file that may be a transcript.
@@ -47,9 +51,53 @@ pub struct TranscriptEntry {
     pub modified: Option<SystemTime>,
 }
 
+impl TranscriptEntry {
+    /// A file that is there, whatever its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it can't be looked at.
+    pub fn of(path: &Path) -> Result<Self> {
+        let found = fs::metadata(path).map_err(Error::io("look at", path))?;
+        Ok(Self { path: path.to_owned(), len: found.len(), modified: found.modified().ok() })
+    }
+
+    /// The id of its session, as far as its name tells: agents put it at the end.
+    #[must_use]
+    pub fn id(&self, agent: Agent) -> String {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let stem = ENDINGS.iter().rev().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        // `rollout-2026-08-21T10-15-02-<thread>`, and behind that `_<rollout>`.
+        let codex = || {
+            let rest = stem.strip_prefix("rollout-")?.get("2026-08-21T10-15-02-".len()..)?;
+            Some(rest.split_once('_').map_or(rest, |(thread, _)| thread))
+        };
+        let id = match agent {
+            Agent::Codex => codex(),
+            Agent::Pi => stem.rsplit_once('_').map(|(_, id)| id),
+            Agent::Gemini => stem.rsplit_once('-').map(|(_, id)| id),
+            _ => None,
+        };
+        id.filter(|id| !id.is_empty()).unwrap_or(stem).to_owned()
+    }
+
+    /// Whether it is the transcript of a sub-agent, by where it lies.
+    #[must_use]
+    pub fn is_subagent(&self, agent: Agent) -> bool {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let folder = self.path.parent().and_then(Path::file_name).unwrap_or_default();
+        match agent {
+            Agent::ClaudeCode => folder == "subagents" || name.starts_with("agent-"),
+            Agent::Gemini => folder != "chats",
+            _ => false,
+        }
+    }
+}
+
 /// The folders in which agents keep what was said, of those that are there. `environment` gives the value of a variable:
-/// `HOME` (on Windows `USERPROFILE`), and those by which agents are told of another folder, `CLAUDE_CONFIG_DIR` and
-/// `CODEX_HOME`. A variable that is empty counts as not set.
+/// `HOME` (on Windows `USERPROFILE`), and those by which programs are told of another folder: `CLAUDE_CONFIG_DIR`, `CODEX_HOME`,
+/// `GEMINI_CLI_HOME` and `DRUUMEN_SESSIONS_DB_ROOT`. sessions-db keeps its catalog in the project: it is looked for in `PWD` and above.
+/// A variable that is empty counts as not set.
 ///
 /// ```
 /// let found = annals_formats::homes(|name| std::env::var_os(name));
@@ -61,22 +109,42 @@ pub fn homes(environment: impl Fn(&str) -> Option<OsString>) -> Vec<Home> {
     let folder = |name: &str| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let user = folder("HOME").or_else(|| folder("USERPROFILE"));
     let under = |rest: &str| user.as_ref().map(|user| user.join(rest));
-    let (claude, codex) = (Keeps::Transcripts(Agent::ClaudeCode), Keeps::Transcripts(Agent::Codex));
+    let inside = |folder: Option<PathBuf>, name: &str| folder.map(|folder| folder.join(name));
     let claudes = match folder("CLAUDE_CONFIG_DIR") {
         Some(folder) => vec![Some(folder)],
         None => vec![under(".claude"), under(".config/claude")],
     };
-    let codex_home = folder("CODEX_HOME").or_else(|| under(".codex"));
-    let inside = |folder: Option<PathBuf>, name: &str| folder.map(|folder| folder.join(name));
+    let codex = folder("CODEX_HOME").or_else(|| under(".codex"));
+    let gemini = folder("GEMINI_CLI_HOME").or_else(|| user.clone());
+    let of = Keeps::Transcripts;
     let mut all: Vec<(Keeps, Option<PathBuf>)> =
-        claudes.into_iter().map(|folder| (claude, inside(folder, "projects"))).collect();
-    all.push((codex, inside(codex_home.clone(), "sessions")));
-    all.push((codex, inside(codex_home, "archived_sessions")));
-    all.push((Keeps::Transcripts(Agent::Pi), under(".pi/agent/sessions")));
+        claudes.into_iter().map(|folder| (of(Agent::ClaudeCode), inside(folder, "projects"))).collect();
+    all.push((of(Agent::Codex), inside(codex.clone(), "sessions")));
+    all.push((of(Agent::Codex), inside(codex, "archived_sessions")));
+    all.push((of(Agent::Pi), under(".pi/agent/sessions")));
+    all.push((of(Agent::Gemini), inside(gemini, ".gemini/tmp")));
     all.push((Keeps::Sessions(Layout::Picoclaw), under(".picoclaw/workspace/sessions")));
-    all.into_iter()
+    all.push((Keeps::Sessions(Layout::Aish), under(".aish/history/sessions")));
+    all.push((Keeps::Catalog, folder("DRUUMEN_SESSIONS_DB_ROOT").or_else(|| catalog(&folder("PWD")?))));
+    let mut homes: Vec<Home> = all
+        .into_iter()
         .filter_map(|(keeps, path)| Some(Home { keeps, path: path.filter(|path| path.is_dir())? }))
-        .collect()
+        .collect();
+    // Two variables may name one folder.
+    let mut seen = HashSet::new();
+    homes.retain(|home| seen.insert(home.path.canonicalize().unwrap_or_else(|_| home.path.clone())));
+    homes
+}
+
+/// sessions-db looks so many folders up.
+const CATALOG_LEVELS: usize = 12;
+
+/// The nearest catalog of sessions-db, in the order in which it looks itself.
+fn catalog(from: &Path) -> Option<PathBuf> {
+    let levels = from.ancestors().take(CATALOG_LEVELS);
+    levels
+        .flat_map(|level| [level.join("tickets/_logs"), level.join(".dru-code")])
+        .find(|folder| folder.join("sessions-db.json").is_file())
 }
 
 /// The files below a folder that may be transcripts, by their names alone; the one that was changed last first. Links to
@@ -89,28 +157,58 @@ pub fn list_transcripts(folder: &Path) -> Result<Vec<TranscriptEntry>> {
     let mut found = Vec::new();
     let mut left = vec![(folder.to_owned(), 0)];
     while let Some((folder, depth)) = left.pop() {
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
+        let folders = match list_into(&folder, &mut found) {
+            Ok(folders) => folders,
             Err(error) if depth == 0 => return Err(Error::io("list", &folder)(error)),
             Err(_) => continue,
         };
-        for entry in entries.filter_map(std::result::Result::ok) {
-            let (path, Ok(kind)) = (entry.path(), entry.file_type()) else { continue };
-            if kind.is_dir() {
-                if depth < DEPTH_MAX {
-                    left.push((path, depth + 1));
-                }
-                continue;
-            }
-            let is_named_so = path.extension().is_some_and(|extension| extension == ENDING);
-            // Behind a link there may be a file, too.
-            if let Some(metadata) =
-                fs::metadata(&path).ok().filter(|metadata| is_named_so && metadata.is_file())
-            {
-                found.push(TranscriptEntry { path, len: metadata.len(), modified: metadata.modified().ok() });
-            }
+        if depth < DEPTH_MAX {
+            left.extend(folders.into_iter().map(|folder| (folder, depth + 1)));
         }
     }
+    Ok(sorted(found))
+}
+
+/// The same without the folders in it.
+pub(crate) fn list_folder(folder: &Path) -> Result<Vec<TranscriptEntry>> {
+    let mut found = Vec::new();
+    list_into(folder, &mut found).map_err(Error::io("list", folder))?;
+    Ok(sorted(found))
+}
+
+/// Adds the files in a folder, and returns the folders in it.
+fn list_into(folder: &Path, found: &mut Vec<TranscriptEntry>) -> io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(folder)?.filter_map(std::result::Result::ok) {
+        let (name, Ok(kind)) = (entry.file_name(), entry.file_type()) else { continue };
+        if kind.is_dir() {
+            folders.push(entry.path());
+            continue;
+        }
+        let is_named_so = name.to_str().is_some_and(|name| ENDINGS.iter().any(|end| name.ends_with(end)));
+        // Behind a link there may be a file, too.
+        let metadata = match (is_named_so, kind.is_symlink()) {
+            (false, _) => continue,
+            (true, true) => fs::metadata(entry.path()),
+            (true, false) => entry.metadata(),
+        };
+        if let Ok(metadata) = metadata
+            && metadata.is_file()
+        {
+            let (len, modified) = (metadata.len(), metadata.modified().ok());
+            found.push(TranscriptEntry { path: entry.path(), len, modified });
+        }
+    }
+    Ok(folders)
+}
+
+fn sorted(mut found: Vec<TranscriptEntry>) -> Vec<TranscriptEntry> {
+    // The plain one of both counts: Codex unpacks what it goes on with, and removes what is packed later.
+    let is_packed = |entry: &TranscriptEntry| entry.path.extension().is_some_and(|end| end == "zst");
+    if found.iter().any(is_packed) {
+        let plain: HashSet<PathBuf> = found.iter().map(|entry| entry.path.clone()).collect();
+        found.retain(|entry| !is_packed(entry) || !plain.contains(&entry.path.with_extension("")));
+    }
     found.sort_by(|a, b| b.modified.cmp(&a.modified).then_with(|| a.path.cmp(&b.path)));
-    Ok(found)
+    found
 }

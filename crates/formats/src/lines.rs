@@ -137,7 +137,8 @@ pub(crate) fn value(raw: &[u8]) -> Value {
     parse_json(String::from_utf8_lossy(bare(raw)).as_bytes()).unwrap_or_default()
 }
 
-fn found(log: &Log, line: &Line, is_record: impl Fn(&[u8]) -> bool) -> Result<Found> {
+/// The records of one line.
+pub(crate) fn found(log: &Log, line: &Line, is_record: impl Fn(&[u8]) -> bool) -> Result<Found> {
     let bare = line.bytes.strip_suffix(b"\r").unwrap_or(&line.bytes);
     let mut found = Found { is_empty: bare.is_empty() && !line.is_cut(), records: Vec::new(), remark: None };
     let kind = match line.verdict() {

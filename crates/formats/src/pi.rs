@@ -3,16 +3,20 @@
 //! The first line is a header. Each entry behind it names the one that it follows, and the conversation is the way back from the
 //! last one. Of entries with the same id the first one counts; a second header counts for nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jsonl_core::{Log, Span, scan};
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::foreign::Remark;
 use crate::lines::{self, text};
+use crate::packed;
+use crate::reading::{self, Reading};
 use crate::transcript::{
-    Agent, Conversation, Image, Message, Overview, Part, Role, ToolCall, Usage, base64_len,
+    Agent, Answer, Conversation, Effect, Image, Message, Overview, Part, Problem, ProblemKind, Role,
+    ToolCall, Usage, hash_of, prompt_of,
 };
 use crate::tree::{Node, Tool, Tree};
 
@@ -41,15 +45,17 @@ pub struct Pi {
 }
 
 #[derive(Debug, Default)]
-struct Index {
+pub(crate) struct Index {
     tree: Tree,
     overview: Overview,
     version: Option<u64>,
     parent_session: Option<String>,
     labels: BTreeMap<String, String>,
     compactions: Vec<Compaction>,
-    calls: HashSet<Box<str>>,
+    pub(crate) answers: Vec<Answer>,
     has_header: bool,
+    has_records: bool,
+    begins_with_header: bool,
 }
 
 /// What is left of what was said before it.
@@ -66,7 +72,7 @@ pub struct Compaction {
 
 /// A record as the index sees it.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     node: Node,
     kind: String,
     time: Option<String>,
@@ -74,6 +80,7 @@ struct Seen {
     name: Option<String>,
     model: Option<String>,
     usage: Option<Usage>,
+    prompt: Option<String>,
     label: Option<(String, Option<String>)>,
     compaction: Option<Compaction>,
 }
@@ -92,15 +99,22 @@ impl Pi {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let log = lines::open(path.as_ref())?;
-        let mut index = Index::default();
-        lines::index(&log, Seen::of, is_record, |line, found| {
-            let Overview { odd, remarks, .. } = &mut index.overview;
-            if let Some(seen) = found.record(odd, remarks) {
-                index.take(line, seen);
-            }
-        })?;
+        Self::of(packed::open(path.as_ref(), None)?)
+    }
+
+    pub(crate) fn of(opened: (Log, Option<Remark>)) -> Result<Self> {
+        let (log, index) = reading::read(opened)?;
         Ok(Self { log, index })
+    }
+
+    /// What stands in about the last `len` bytes, and where these begin. Lines have no numbers then, and are 0.
+    pub(crate) fn end_of(opened: (Log, Option<Remark>), len: u64) -> Result<(Self, u64)> {
+        let (log, index, start) = reading::read_end(opened, len)?;
+        Ok((Self { log, index }, start))
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Who wrote it.
@@ -150,6 +164,15 @@ impl Pi {
     ///
     /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
     pub fn message(&self, index: usize) -> Result<Message> {
+        Ok(self.message_with_images(index)?.without_data())
+    }
+
+    /// The same with the [data](Image::data) of its images.
+    ///
+    /// # Errors
+    ///
+    /// As [`message`](Self::message).
+    pub fn message_with_images(&self, index: usize) -> Result<Message> {
         self.index.tree.message(&self.log, index, |entry| parts(&entry["message"]))
     }
 
@@ -165,8 +188,36 @@ impl Pi {
     /// The conversation that is gone on with: that of the last entry.
     #[must_use]
     pub fn conversation(&self) -> Conversation {
-        let leaf = self.index.tree.nodes().iter().rposition(|node| node.id.is_some());
-        leaf.map_or_else(Conversation::default, |leaf| self.conversation_to(leaf))
+        self.leaf().map_or_else(Conversation::default, |leaf| self.conversation_to(leaf))
+    }
+
+    fn leaf(&self) -> Option<usize> {
+        self.index.tree.nodes().iter().rposition(|node| node.id.is_some())
+    }
+
+    /// What each answer of the model took, in the order of the file.
+    #[must_use]
+    pub fn answers(&self) -> &[Answer] {
+        &self.index.answers
+    }
+
+    /// What is not as it should be, in the order of the file. pi itself puts results to calls that have none; it doesn't
+    /// take a file without a header for a session.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.index.tree.problems(self.leaf(), [Effect::Nothing, Effect::Prevents]);
+        if self.index.has_records && !self.index.begins_with_header {
+            let problem =
+                Problem { kind: ProblemKind::NoHeader, line: 1, id: None, effect: Effect::Prevents };
+            problems.insert(0, problem);
+        }
+        problems
+    }
+
+    /// Every entry of that conversation that is a message, those with nothing but tools, too, in the order of the file.
+    #[must_use]
+    pub fn records(&self) -> Vec<usize> {
+        self.leaf().map_or_else(Vec::new, |leaf| self.index.tree.records_to(leaf))
     }
 
     /// The conversation that ends with an entry.
@@ -200,9 +251,23 @@ impl Pi {
     }
 }
 
-impl Index {
+impl Reading for Index {
+    type Seen = Seen;
+
+    fn see(span: Span, raw: &[u8]) -> Option<Seen> {
+        Seen::of(span, raw)
+    }
+
+    fn is_record(raw: &[u8]) -> bool {
+        let has = |name| lines::member(raw, name).is_some();
+        has("type") && has("id") && (has("parentId") || has("version"))
+    }
+
     fn take(&mut self, line: u64, seen: Seen) {
         let overview = &mut self.overview;
+        if !self.has_records {
+            (self.has_records, self.begins_with_header) = (true, seen.header.is_some());
+        }
         if seen.kind.is_empty() || (seen.header.is_some() && self.has_header) {
             overview.odd += 1;
             return;
@@ -215,23 +280,28 @@ impl Index {
             (self.version, self.parent_session) = (header.version, header.parent);
             return;
         }
-        let node = self.tree.push(Node { line, ..seen.node });
-        if node.flags.duplicate {
+        let id = seen.node.id.clone();
+        let pushed = self.tree.push(Node { line, ..seen.node });
+        if pushed.is_duplicate {
             return;
         }
-        overview.messages += u64::from(node.has_text);
-        for tool in &node.tools {
-            if let Tool::Call { id, .. } = tool {
-                overview.tool_calls += u64::from(self.calls.insert(id.clone()));
-            }
-        }
+        overview.messages += u64::from(pushed.has_text);
+        overview.tool_calls += pushed.new_calls;
+        overview.see_prompt(seen.prompt);
         if seen.name.is_some() {
             overview.title = seen.name;
         }
         if seen.model.is_some() {
             overview.model = seen.model;
         }
-        overview.usage += seen.usage.unwrap_or_default();
+        if let Some(usage) = seen.usage {
+            let time = seen.time.as_deref().and_then(lines::parse_time);
+            // Ids are short; a fork copies the time, too.
+            let key = hash_of(("pi", &id, time));
+            let key = if id.is_none() { hash_of((key, line)) } else { key };
+            self.answers.push(Answer { key, time, model: overview.model.clone(), usage });
+            overview.usage += usage;
+        }
         match seen.label {
             Some((target, Some(label))) => drop(self.labels.insert(target, label)),
             Some((target, None)) => drop(self.labels.remove(&target)),
@@ -239,12 +309,18 @@ impl Index {
         }
         self.compactions.extend(seen.compaction.map(|compaction| Compaction { line, ..compaction }));
     }
-}
 
-/// Whether an object that was found inside a damaged line is a record, and not a part of one.
-fn is_record(raw: &[u8]) -> bool {
-    let has = |name| lines::member(raw, name).is_some();
-    has("type") && has("id") && (has("parentId") || has("version"))
+    fn overview(&mut self) -> &mut Overview {
+        &mut self.overview
+    }
+
+    fn finish(&mut self, _: &Log) -> Result<()> {
+        Ok(())
+    }
+
+    fn count_only(&mut self) {
+        self.tree.count_only();
+    }
 }
 
 impl Seen {
@@ -299,23 +375,22 @@ impl Seen {
     fn take_message(&mut self, message: &[u8]) {
         let string = |object: &[u8], name| lines::string(object, name).unwrap_or_default();
         let role = string(message, "role");
-        self.node.role = match role.as_str() {
-            "user" => Some(Role::User),
-            "assistant" => Some(Role::Assistant),
-            "toolResult" => {
-                let is_error = lines::member(message, "isError") == Some(b"true");
-                let id = string(message, "toolCallId").into_boxed_str();
-                self.node.tools.push(Tool::Result { id, is_error });
-                Some(Role::User)
-            }
-            _ => Some(Role::System),
-        };
+        self.node.role = Some(role_of(&role));
+        if role == "toolResult" {
+            let is_error = Some(lines::member(message, "isError") == Some(b"true"));
+            let id = string(message, "toolCallId").into_boxed_str();
+            self.node.tools.push(Tool::Result { id, is_error });
+        }
         let content = lines::member(message, "content").unwrap_or_default();
         let mut has_text = content.starts_with(b"\"");
+        let mut prompt = lines::text(content);
         let items = if content.starts_with(b"[") { content } else { b"[]" };
         for item in scan::items(items).filter(|item| item.starts_with(b"{")) {
             match string(item, "type").as_str() {
-                "text" => has_text = true,
+                "text" => {
+                    has_text = true;
+                    prompt = prompt.or_else(|| lines::string(item, "text"));
+                }
                 "toolCall" => {
                     let (id, name) =
                         (string(item, "id").into_boxed_str(), string(item, "name").into_boxed_str());
@@ -325,11 +400,21 @@ impl Seen {
             }
         }
         self.node.has_text = has_text && (role == "user" || role == "assistant");
+        self.prompt = prompt.filter(|_| role == "user").and_then(|text| prompt_of(&text));
         if role == "assistant" {
             self.model = lines::string(message, "model");
             let usage = lines::member(message, "usage").filter(|usage| usage.starts_with(b"{"));
             self.usage = usage.map(usage_of);
         }
+    }
+}
+
+/// Who says a message.
+pub(crate) fn role_of(role: &str) -> Role {
+    match role {
+        "user" | "toolResult" => Role::User,
+        "assistant" => Role::Assistant,
+        _ => Role::System,
     }
 }
 
@@ -344,7 +429,7 @@ fn usage_of(object: &[u8]) -> Usage {
     }
 }
 
-fn parts(message: &Value) -> Vec<Part> {
+pub(crate) fn parts(message: &Value) -> Vec<Part> {
     let string = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
     let items = match &message["content"] {
         Value::String(text) => return vec![Part::Text(text.clone())],
@@ -392,6 +477,9 @@ fn parts(message: &Value) -> Vec<Part> {
 }
 
 fn image(item: &Value) -> Image {
-    let len = item["data"].as_str().map(base64_len);
-    Image { media_type: item["mimeType"].as_str().map(str::to_owned), len, url: None }
+    let media_type = item["mimeType"].as_str().map(str::to_owned);
+    match item["data"].as_str() {
+        Some(data) => Image::inside(media_type, data),
+        None => Image { media_type, len: None, url: None, data: None },
+    }
 }

@@ -122,6 +122,21 @@ pub fn read(path: &Path) -> Result<ForeignSession> {
     Ok(session)
 }
 
+/// How many lines at the beginning are hidden, as the side file says.
+pub(crate) fn hidden(path: &Path) -> Option<u64> {
+    u64::try_from(side_of(path)?.skip).ok()
+}
+
+/// The key, as the side file says, if it is this file's.
+pub(crate) fn key(path: &Path) -> Option<String> {
+    let side = side_of(path)?;
+    (sanitized(&side.key) == folder::stem(path, ".jsonl")).then_some(side.key)
+}
+
+fn side_of(path: &Path) -> Option<Side> {
+    read_side(&path.with_file_name(format!("{}.meta.json", folder::stem(path, ".jsonl")))).ok()?
+}
+
 fn read_side(path: &Path) -> std::result::Result<Option<Side>, String> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -4,7 +4,10 @@
 //! is asked for, from the raw line, which is always there to go back to.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::AddAssign;
+use std::str::FromStr;
 use std::time::SystemTime;
 
 use jsonl_core::Span;
@@ -22,9 +25,31 @@ pub enum Agent {
     Codex,
     /// pi, and those that share its format: `OpenClaw`, omp, senpi.
     Pi,
+    /// Google's Gemini CLI.
+    Gemini,
+    /// picoclaw.
+    Picoclaw,
+    /// orca.
+    Orca,
+    /// aish.
+    Aish,
+    /// Some program that writes one message a line, with a role.
+    Chat,
 }
 
 impl Agent {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ClaudeCode,
+        Self::Codex,
+        Self::Pi,
+        Self::Gemini,
+        Self::Picoclaw,
+        Self::Orca,
+        Self::Aish,
+        Self::Chat,
+    ];
+
     /// Its name, in lower case and without spaces.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -32,7 +57,30 @@ impl Agent {
             Self::ClaudeCode => "claude-code",
             Self::Codex => "codex",
             Self::Pi => "pi",
+            Self::Gemini => "gemini",
+            Self::Picoclaw => "picoclaw",
+            Self::Orca => "orca",
+            Self::Aish => "aish",
+            Self::Chat => "chat",
         }
+    }
+}
+
+impl Display for Agent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Agent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|agent| agent.name() == text);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|agent| agent.name()).collect();
+            format!("it has to be one of {}", names.join(", "))
+        })
     }
 }
 
@@ -44,6 +92,8 @@ pub struct Overview {
     pub id: Option<String>,
     /// What it is called.
     pub title: Option<String>,
+    /// The beginning of what a person said first, on one line.
+    pub first_prompt: Option<String>,
     /// The folder that it ran in.
     pub project: Option<String>,
     /// The branch that this was on.
@@ -79,11 +129,96 @@ impl Overview {
         }
     }
 
+    /// Notes what a person said, if it is the first thing.
+    pub(crate) fn see_prompt(&mut self, prompt: Option<String>) {
+        if self.first_prompt.is_none() {
+            self.first_prompt = prompt;
+        }
+    }
+
     /// How many lines are damaged, of those that there is a remark on.
     #[must_use]
     pub fn damaged(&self) -> usize {
         self.remarks.iter().filter(|remark| matches!(remark, Remark::Damaged { .. })).count()
     }
+}
+
+/// What the head and the end of a file say of its session: the way to look at very many files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Glance {
+    /// What was seen, with the counts of what was seen. Damage is not looked for.
+    pub overview: Overview,
+    /// How many bytes were looked at, unpacked if the file is packed.
+    pub seen: u64,
+    /// How many there are; unknown for a packed file that was not unpacked to its end.
+    pub len: Option<u64>,
+}
+
+impl Glance {
+    /// Whether all of the file was seen, so that the counts are those of the file.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.len.is_some_and(|len| self.seen >= len)
+    }
+
+    /// About how many messages there are: as many in every part of the file as in what was seen. `None` where that can't be told.
+    #[must_use]
+    pub fn messages(&self) -> Option<u64> {
+        if self.is_whole() {
+            return Some(self.overview.messages);
+        }
+        let scaled = (u128::from(self.overview.messages) * u128::from(self.len?))
+            .checked_div(u128::from(self.seen))?;
+        u64::try_from(scaled).ok()
+    }
+}
+
+/// What one answer of the model took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// By this an answer is known again where a fork or a resumed session has copied it into another file. Equal in one
+    /// build of this crate, and not to be kept.
+    pub key: u64,
+    /// When it was written.
+    pub time: Option<SystemTime>,
+    /// Which model gave it.
+    pub model: Option<String>,
+    /// What it took.
+    pub usage: Usage,
+}
+
+/// A short name for something that has a long one.
+pub(crate) fn hash_of(thing: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    thing.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// So many characters of a prompt are kept for lists.
+const PROMPT_MAX: usize = 200;
+
+/// The beginning of a prompt on one line; nothing of what an agent put in for itself.
+pub(crate) fn prompt_of(text: &str) -> Option<String> {
+    let text = text.trim_start();
+    // `<environment_context>`, `<command-name>`, `<local-command-stdout>`, and their like.
+    let is_tag =
+        text.strip_prefix('<').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+    if text.is_empty() || is_tag || text.starts_with("Caveat: The messages below") {
+        return None;
+    }
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > 4 * PROMPT_MAX {
+            break;
+        }
+    }
+    Some(line.chars().take(PROMPT_MAX).collect())
 }
 
 /// Tokens.
@@ -100,6 +235,19 @@ pub struct Usage {
     pub cache_read: u64,
     /// Written.
     pub output: u64,
+}
+
+impl Usage {
+    /// What was taken after `before`; `None` if anything has become less.
+    pub(crate) fn since(self, before: Self) -> Option<Self> {
+        Some(Self {
+            answers: 0,
+            input: self.input.checked_sub(before.input)?,
+            cache_written: self.cache_written.checked_sub(before.cache_written)?,
+            cache_read: self.cache_read.checked_sub(before.cache_read)?,
+            output: self.output.checked_sub(before.output)?,
+        })
+    }
 }
 
 impl AddAssign for Usage {
@@ -150,10 +298,12 @@ pub struct Flags {
     pub meta: bool,
     /// It sums up what was compacted.
     pub compact_summary: bool,
-    /// Another message has the same id, or is the same, and stands in front of it.
+    /// Another message has the same id, or is the same, and that one counts.
     pub duplicate: bool,
     /// It was taken back.
     pub rolled_back: bool,
+    /// Its program doesn't show it any more: it was truncated.
+    pub hidden: bool,
 }
 
 /// A message.
@@ -181,6 +331,13 @@ pub struct Message {
 }
 
 impl Message {
+    /// What stands in for a message that isn't there.
+    pub(crate) fn nothing(index: usize) -> Self {
+        let span = Span { offset: 0, len: 0 };
+        let (role, flags) = (Role::System, Flags::default());
+        Self { index, line: 0, span, role, id: None, parent: None, time: None, flags, parts: Vec::new() }
+    }
+
     /// Its text: that of its text parts, a line break between them.
     #[must_use]
     pub fn text(&self) -> String {
@@ -189,6 +346,12 @@ impl Message {
             _ => None,
         });
         texts.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Images stay where they are.
+    pub(crate) fn without_data(mut self) -> Self {
+        drop_data(&mut self.parts);
+        self
     }
 }
 
@@ -226,6 +389,17 @@ pub enum Part {
     Other(String),
 }
 
+/// Takes images out of parts, and leaves what is known of them.
+pub(crate) fn drop_data(parts: &mut [Part]) {
+    for part in parts {
+        match part {
+            Part::Image(image) => image.data = None,
+            Part::ToolResult { images, .. } => images.iter_mut().for_each(|image| image.data = None),
+            _ => {}
+        }
+    }
+}
+
 /// An image, which stays where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -236,6 +410,25 @@ pub struct Image {
     pub len: Option<u64>,
     /// Where it is, where it is elsewhere.
     pub url: Option<String>,
+    /// The image itself in base64, where it is in the transcript and was asked for.
+    pub data: Option<String>,
+}
+
+impl Image {
+    /// One that is in the transcript.
+    pub(crate) fn inside(media_type: Option<String>, data: &str) -> Self {
+        Self { media_type, len: Some(base64_len(data)), url: None, data: Some(data.to_owned()) }
+    }
+
+    /// `data:image/png;base64,…`, or an address.
+    pub(crate) fn at(url: &str, media_type: Option<String>) -> Self {
+        let Some((head, data)) = url.strip_prefix("data:").and_then(|rest| rest.split_once(',')) else {
+            let url = Some(url.to_owned()).filter(|url| !url.is_empty());
+            return Self { media_type, len: None, url, data: None };
+        };
+        let own = head.split(';').next().filter(|kind| !kind.is_empty()).map(str::to_owned);
+        Self::inside(own.or(media_type), data)
+    }
 }
 
 /// How many bytes stand in base64: three in four characters.
@@ -285,4 +478,113 @@ pub struct ToolCall {
     pub result_line: Option<u64>,
     /// Whether the result says that it failed.
     pub is_error: Option<bool>,
+}
+
+/// Something in a transcript that its own format, or the model's interface, doesn't allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// What it is.
+    pub kind: ProblemKind,
+    /// The line, from 1; 0 where it is about the whole file.
+    pub line: u64,
+    /// The id that it is about.
+    pub id: Option<String>,
+    /// What it does to the agent that goes on with the session.
+    pub effect: Effect,
+}
+
+/// What can be wrong with a transcript whose lines are all JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// The record that has to come first isn't there, or isn't first.
+    NoHeader,
+    /// Another record has the same id.
+    DuplicateId,
+    /// The record that it follows is not in the file.
+    MissingParent,
+    /// It follows itself.
+    Cycle,
+    /// A tool was called, and there is no result.
+    CallWithoutResult,
+    /// There is a tool's result, and no call.
+    ResultWithoutCall,
+    /// Numbers of records are left out.
+    Gap,
+    /// A number of a record is not above the one in front of it.
+    Order,
+    /// The file that it goes on from is not there, or leads back to itself.
+    MissingSegment,
+}
+
+impl ProblemKind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::NoHeader,
+        Self::DuplicateId,
+        Self::MissingParent,
+        Self::Cycle,
+        Self::CallWithoutResult,
+        Self::ResultWithoutCall,
+        Self::Gap,
+        Self::Order,
+        Self::MissingSegment,
+    ];
+
+    /// Its name, in lower case with underscores.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoHeader => "no_header",
+            Self::DuplicateId => "duplicate_id",
+            Self::MissingParent => "missing_parent",
+            Self::Cycle => "cycle",
+            Self::CallWithoutResult => "call_without_result",
+            Self::ResultWithoutCall => "result_without_call",
+            Self::Gap => "gap",
+            Self::Order => "order",
+            Self::MissingSegment => "missing_segment",
+        }
+    }
+}
+
+impl Display for ProblemKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoHeader => "the header is missing or not first",
+            Self::DuplicateId => "another record has the same id",
+            Self::MissingParent => "the record that it follows is not there",
+            Self::Cycle => "it follows itself",
+            Self::CallWithoutResult => "a tool was called and there is no result",
+            Self::ResultWithoutCall => "a tool's result and no call",
+            Self::Gap => "numbers are left out",
+            Self::Order => "numbers are not in order",
+            Self::MissingSegment => "the file that it goes on from is missing",
+        })
+    }
+}
+
+/// What a problem does to the agent that goes on with the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Effect {
+    /// It isn't noticed.
+    Nothing,
+    /// The agent goes on without what was said before.
+    Shortens,
+    /// The agent can't go on: it doesn't read the file, or the model's interface refuses what it reads.
+    Prevents,
+}
+
+impl Effect {
+    /// `nothing`, `shortens`, `prevents`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Shortens => "shortens",
+            Self::Prevents => "prevents",
+        }
+    }
 }

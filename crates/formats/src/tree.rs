@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::lines;
-use crate::transcript::{Conversation, Flags, Message, Part, Role, Stop, ToolCall};
+use crate::transcript::{
+    Conversation, Effect, Flags, Message, Part, Problem, ProblemKind, Role, Stop, ToolCall, hash_of,
+};
 
 /// What of a record is kept in mind.
 #[derive(Debug)]
@@ -43,11 +45,11 @@ impl Default for Node {
 #[derive(Debug)]
 pub(crate) enum Tool {
     Call { id: Box<str>, name: Box<str> },
-    Result { id: Box<str>, is_error: bool },
+    Result { id: Box<str>, is_error: Option<bool> },
 }
 
 impl Tool {
-    fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         match self {
             Self::Call { id, .. } | Self::Result { id, .. } => id,
         }
@@ -60,17 +62,44 @@ pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// The first record of each id.
     ids: HashMap<Box<str>, usize>,
+    /// Short names of the ids, where nothing else is kept.
+    counted: Option<HashSet<u64>>,
+    calls: HashSet<u64>,
+}
+
+/// What became of a record that was added.
+pub(crate) struct Pushed {
+    pub(crate) is_duplicate: bool,
+    pub(crate) has_text: bool,
+    /// Tools that nothing in front of it calls.
+    pub(crate) new_calls: u64,
 }
 
 impl Tree {
-    /// Adds a record; one whose id is there already is marked as a duplicate. Returns it.
-    pub(crate) fn push(&mut self, mut node: Node) -> &Node {
+    /// From here on, records are only counted.
+    pub(crate) fn count_only(&mut self) {
+        self.counted = Some(HashSet::new());
+    }
+
+    /// Adds a record; one whose id is there already is marked as a duplicate.
+    pub(crate) fn push(&mut self, mut node: Node) -> Pushed {
+        let is_new_call = |tool: &&Tool| match tool {
+            Tool::Call { id, .. } => self.calls.insert(hash_of(id)),
+            Tool::Result { .. } => false,
+        };
+        let new_calls = node.tools.iter().filter(is_new_call).count() as u64;
+        let has_text = node.has_text;
+        if let Some(counted) = &mut self.counted {
+            let is_duplicate = node.id.is_some_and(|id| !counted.insert(hash_of(id)));
+            return Pushed { is_duplicate, has_text, new_calls };
+        }
         let index = self.nodes.len();
         if let Some(id) = &node.id {
             node.flags.duplicate = *self.ids.entry(id.clone()).or_insert(index) != index;
         }
+        let is_duplicate = node.flags.duplicate;
         self.nodes.push(node);
-        &self.nodes[index]
+        Pushed { is_duplicate, has_text, new_calls }
     }
 
     pub(crate) fn nodes(&self) -> &[Node] {
@@ -112,66 +141,112 @@ impl Tree {
     }
 
     pub(crate) fn conversation_to(&self, leaf: usize) -> Conversation {
-        let mut found = Conversation::default();
-        let Some(mut node) = self.nodes.get(leaf) else { return found };
-        found.leaf = node.id.as_deref().map(str::to_owned);
+        let (path, stop) = self.path_to(leaf);
+        Conversation {
+            leaf: self.nodes.get(leaf).and_then(|node| node.id.as_deref()).map(str::to_owned),
+            messages: path.into_iter().filter(|index| self.nodes[*index].has_text).collect(),
+            stop,
+        }
+    }
+
+    /// The records from the beginning to a leaf, and why it isn't the beginning, if it isn't.
+    pub(crate) fn path_to(&self, leaf: usize) -> (Vec<usize>, Option<Stop>) {
+        let Some(mut node) = self.nodes.get(leaf) else { return (Vec::new(), None) };
+        let mut path = Vec::new();
         let mut index = leaf;
         let mut seen = HashSet::new();
-        loop {
+        let stop = loop {
             if !seen.insert(index) {
                 let id = node.id.as_deref().unwrap_or_default().to_owned();
-                found.stop = Some(Stop::Cycle { id });
-                break;
+                break Some(Stop::Cycle { id });
             }
-            if node.has_text {
-                found.messages.push(index);
-            }
-            let Some(parent) = node.parent.as_ref().or(node.logical_parent.as_ref()) else { break };
+            path.push(index);
+            let Some(parent) = node.parent.as_ref().or(node.logical_parent.as_ref()) else { break None };
             match self.ids.get(parent) {
                 Some(next) => (index, node) = (*next, &self.nodes[*next]),
-                None => {
-                    found.stop = Some(Stop::MissingParent { id: parent.to_string() });
-                    break;
+                None => break Some(Stop::MissingParent { id: parent.to_string() }),
+            }
+        };
+        path.reverse();
+        (path, stop)
+    }
+
+    /// Every record on the way to a leaf, and the results of the tools that are called on it, which stand beside it where a model
+    /// calls several at once; in the order of the file.
+    pub(crate) fn records_to(&self, leaf: usize) -> Vec<usize> {
+        let (mut path, _) = self.path_to(leaf);
+        let ids = |index: &usize, wants_calls: bool| -> Vec<&str> {
+            let tools = self.nodes[*index].tools.iter();
+            tools.filter(|tool| matches!(tool, Tool::Call { .. }) == wants_calls).map(Tool::id).collect()
+        };
+        let mut open: HashSet<&str> = path.iter().flat_map(|index| ids(index, true)).collect();
+        path.iter().flat_map(|index| ids(index, false)).for_each(|id| _ = open.remove(id));
+        if !open.is_empty() {
+            for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| !node.flags.duplicate) {
+                if ids(&index, false).iter().any(|id| open.contains(id)) && node.role.is_some() {
+                    ids(&index, false).iter().for_each(|id| _ = open.remove(id));
+                    path.push(index);
                 }
             }
+            path.sort_unstable();
         }
-        found.messages.reverse();
-        found
+        path.retain(|index| self.nodes[*index].role.is_some());
+        path
+    }
+
+    /// What of the tree is not as its format wants it, and what that does to whoever goes on from `leaf`. `refused` is what a
+    /// call without a result, and a result without a call, do if they are on the way.
+    pub(crate) fn problems(&self, leaf: Option<usize>, refused: [Effect; 2]) -> Vec<Problem> {
+        let (path, stop) = leaf.map_or_else(Default::default, |leaf| self.path_to(leaf));
+        let on_path: HashSet<u64> = path.iter().map(|index| self.nodes[*index].line).collect();
+        let last_call = path.iter().rev().find(|index| self.nodes[**index].role == Some(Role::Assistant));
+        let last_call = last_call.map_or(0, |index| self.nodes[*index].line);
+        let mut problems = Vec::new();
+        let mut add =
+            |kind, line, id: String, effect| problems.push(Problem { kind, line, id: Some(id), effect });
+        for (id, lines) in self.duplicate_ids() {
+            lines[1..].iter().for_each(|line| {
+                add(ProblemKind::DuplicateId, *line, id.clone(), Effect::Nothing);
+            });
+        }
+        for (line, id) in self.missing_parents() {
+            let is_stop = matches!(&stop, Some(Stop::MissingParent { id: missing }) if *missing == id);
+            let effect = if is_stop && on_path.contains(&line) { Effect::Shortens } else { Effect::Nothing };
+            add(ProblemKind::MissingParent, line, id, effect);
+        }
+        if let Some(Stop::Cycle { id }) = stop {
+            let line = self.ids.get(&*id).map_or(0, |index| self.nodes[*index].line);
+            add(ProblemKind::Cycle, line, id, Effect::Shortens);
+        }
+        for call in self.tool_calls() {
+            // The last one may be at work.
+            if call.result_line.is_none() {
+                let is_open = call.call_line >= last_call;
+                let counts = on_path.contains(&call.call_line) && !is_open;
+                let effect = if counts { refused[0] } else { Effect::Nothing };
+                add(ProblemKind::CallWithoutResult, call.call_line, call.id, effect);
+            }
+        }
+        for (line, id) in results_without_call(self.tools()) {
+            let effect = if on_path.contains(&line) { refused[1] } else { Effect::Nothing };
+            add(ProblemKind::ResultWithoutCall, line, id.to_owned(), effect);
+        }
+        problems.sort_by_key(|problem| problem.line);
+        problems
     }
 
     pub(crate) fn tool_calls(&self) -> Vec<ToolCall> {
-        let mut calls: Vec<ToolCall> = Vec::new();
-        let mut places = HashMap::new();
-        for (line, tool) in self.tools() {
-            match tool {
-                Tool::Call { id, name } if !places.contains_key(id) => {
-                    places.insert(id, calls.len());
-                    let (id, name) = (id.to_string(), name.to_string());
-                    calls.push(ToolCall { id, name, call_line: line, result_line: None, is_error: None });
-                }
-                Tool::Result { id, is_error } => {
-                    if let Some(call) = places.get(id).and_then(|place: &usize| calls.get_mut(*place))
-                        && call.result_line.is_none()
-                    {
-                        (call.result_line, call.is_error) = (Some(line), Some(*is_error));
-                    }
-                }
-                Tool::Call { .. } => {}
-            }
-        }
-        calls
+        tool_calls(self.tools())
     }
 
+    /// The ids of results whose call is not in the file, each once.
     pub(crate) fn results_without_call(&self) -> Vec<String> {
-        let is_call = |tool: &Tool| matches!(tool, Tool::Call { .. });
-        let calls: HashSet<&str> =
-            self.tools().filter(|(_, tool)| is_call(tool)).map(|(_, tool)| tool.id()).collect();
         let mut seen = HashSet::new();
-        let orphans = self.tools().map(|(_, tool)| tool).filter(|tool| !is_call(tool)).map(Tool::id);
-        orphans.filter(|id| !calls.contains(id) && seen.insert(*id)).map(str::to_owned).collect()
+        let orphans = results_without_call(self.tools()).into_iter();
+        orphans.filter(|(_, id)| seen.insert(*id)).map(|(_, id)| id.to_owned()).collect()
     }
 
-    fn tools(&self) -> impl Iterator<Item = (u64, &Tool)> {
+    fn tools(&self) -> impl Iterator<Item = (u64, &Tool)> + Clone {
         self.nodes.iter().flat_map(|node| node.tools.iter().map(|tool| (node.line, tool)))
     }
 
@@ -193,4 +268,39 @@ impl Tree {
         };
         self.nodes.iter().filter(|node| !node.flags.duplicate).filter_map(of).collect()
     }
+}
+
+/// Every call with its result, in the order of the file; the first of each counts.
+pub(crate) fn tool_calls<'a>(tools: impl Iterator<Item = (u64, &'a Tool)>) -> Vec<ToolCall> {
+    let mut calls: Vec<ToolCall> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (line, tool) in tools {
+        match tool {
+            Tool::Call { id, name } if !places.contains_key(&**id) => {
+                places.insert(id, calls.len());
+                let (id, name) = (id.to_string(), name.to_string());
+                calls.push(ToolCall { id, name, call_line: line, result_line: None, is_error: None });
+            }
+            Tool::Result { id, is_error } => {
+                if let Some(call) = places.get(&**id).and_then(|place| calls.get_mut(*place))
+                    && call.result_line.is_none()
+                {
+                    (call.result_line, call.is_error) = (Some(line), *is_error);
+                }
+            }
+            Tool::Call { .. } => {}
+        }
+    }
+    calls
+}
+
+/// Every result whose call is nowhere, with its line.
+pub(crate) fn results_without_call<'a>(
+    tools: impl Iterator<Item = (u64, &'a Tool)> + Clone,
+) -> Vec<(u64, &'a str)> {
+    let is_call = |tool: &Tool| matches!(tool, Tool::Call { .. });
+    let calls: HashSet<&str> =
+        tools.clone().filter(|(_, tool)| is_call(tool)).map(|(_, tool)| tool.id()).collect();
+    let results = tools.filter(|(_, tool)| !is_call(tool));
+    results.map(|(line, tool)| (line, tool.id())).filter(|(_, id)| !calls.contains(id)).collect()
 }

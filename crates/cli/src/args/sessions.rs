@@ -1,8 +1,10 @@
 //! What can be typed about sessions.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use annals_formats::Layout;
+use annals_formats::document::DocumentKind;
 
 use super::Level;
 
@@ -207,17 +209,23 @@ pub(crate) struct Alias {
     pub(crate) remove: bool,
 }
 
-/// Import the sessions of picoclaw, orca or aish from their folder
+/// Import sessions of other programs into the store
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The folder is only read. Messages arrive byte for byte, with what is hidden, the
-summary, the metadata and what is archived. What was imported before is not
-imported again; where the source has grown, what is new is appended. The report
-says what is damaged, changed or left out. Example:
-  annals import --dry-run ~/.picoclaw/workspace/sessions")]
+SOURCE is a folder with the sessions of picoclaw, orca or aish, a folder with the
+transcripts of an agent, one transcript, or the beginning of a session's id as for
+`annals show`. It is only read. Messages arrive byte for byte; of picoclaw, orca and
+aish with what is hidden, the summary, the metadata and what is archived, of an
+agent's transcript the conversation that counts as messages and every other record as
+a note, under the key AGENT:ID. What was imported before is not imported again; where
+the source has grown, what is new is appended. The report says what is damaged,
+changed or left out. Examples:
+  annals import --dry-run ~/.picoclaw/workspace/sessions
+  annals import @last")]
 pub(crate) struct Import {
-    /// The folder with the session files
-    pub(crate) folder: PathBuf,
+    /// The folder, the file or the session
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: PathBuf,
 
     /// Whose folder it is: picoclaw, orca or aish; by default what is in it tells
     #[arg(long, value_name = "LAYOUT")]
@@ -228,21 +236,42 @@ pub(crate) struct Import {
     pub(crate) dry_run: bool,
 }
 
-/// Export sessions as picoclaw, orca or aish would have written them
+/// Export sessions as picoclaw, orca or aish would have written them, or as documents to read
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Files that are there and hold something else are left alone, and named. The
-report says what has no place in the layout. Example:
-  annals export --to orca backup/")]
+report says what has no place in the layout, or isn't shown in the document. HTML is
+one file that needs nothing else, with the images that are in the transcript. FOLDER
+can be - for one document on standard output. Examples:
+  annals export --to orca backup/
+  annals export --to html reading/ @last
+  annals export --to markdown - 24fbb56b | less")]
 pub(crate) struct Export {
     /// The folder to write to, which is made if it isn't there
     pub(crate) folder: PathBuf,
 
-    /// The sessions; by default all
-    #[arg(value_name = "KEY")]
+    /// The sessions, of the store or of agents, as for `annals show`; by default all of the store
+    #[arg(value_name = "NAME")]
     pub(crate) keys: Vec<String>,
 
-    /// The layout: picoclaw, orca or aish
-    #[arg(long, value_name = "LAYOUT")]
-    pub(crate) to: Layout,
+    /// The layout, picoclaw, orca or aish, or the kind of document, markdown or html
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) to: ExportFormat,
+}
+
+/// What sessions are exported as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ExportFormat {
+    Layout(Layout),
+    Document(DocumentKind),
+}
+
+impl FromStr for ExportFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let layout = text.parse().map(Self::Layout).ok();
+        let document = || text.parse().map(Self::Document).ok();
+        layout.or_else(document).ok_or("it has to be picoclaw, orca, aish, markdown or html")
+    }
 }

@@ -14,7 +14,7 @@ use crate::commands::shrunk;
 use crate::commands::summary::Summary;
 use crate::describe;
 use crate::exit::{Exit, Failure};
-use crate::files::{self, Next};
+use crate::files;
 use crate::human::{count, minute, name, plural, size};
 use crate::out::{Out, Paint};
 use crate::store::Home;
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Ls, home: &Home, out: &mut Out) -> Result<Exit, Failure
             modified: modified.ok().and_then(|time| Timestamp::try_from(time).ok()),
             report,
         });
-        Ok(Next::GoOn)
+        Ok(())
     })?;
     rows.sort_by_key(|row| Reverse(row.last.or(row.modified)));
     rows.truncate(args.limit.unwrap_or(usize::MAX));

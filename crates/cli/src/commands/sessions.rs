@@ -6,7 +6,6 @@ pub(crate) mod change;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod keep;
-pub(crate) mod ls;
 pub(crate) mod show;
 pub(crate) mod tail;
 

@@ -12,7 +12,7 @@ use crate::commands::shrunk;
 use crate::commands::summary::Summary;
 use crate::describe;
 use crate::exit::{Exit, Failure};
-use crate::files::{self, Next};
+use crate::files;
 use crate::human::{count, minute, name, plural, size};
 use crate::out::{Out, Paint};
 use crate::store::Home;
@@ -137,7 +137,7 @@ pub(crate) fn run(args: &Stats, home: &Home, out: &mut Out) -> Result<Exit, Fail
     let mut files = 0;
     let mut counts = Counts::default();
     let mut total: Option<Report> = None;
-    files::for_each(&args.paths, home, &ReadOptions::new().damages_kept(0), 2, out, |log, out| {
+    files::for_each(&args.names, home, &ReadOptions::new().damages_kept(0), 2, out, |log, out| {
         let report = log.verify()?;
         log.chunks(
             |chunk| {
@@ -160,7 +160,7 @@ pub(crate) fn run(args: &Stats, home: &Home, out: &mut Out) -> Result<Exit, Fail
             Some(total) => total.add(&report),
             None => total = Some(report),
         }
-        Ok(Next::GoOn)
+        Ok(())
     })?;
     let Some(report) = total else { return Ok(Exit::Done) };
     if out.json {

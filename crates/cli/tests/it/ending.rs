@@ -90,9 +90,11 @@ fn circles_of_links_end() {
 fn a_reader_that_goes_away_is_no_error() {
     let place = Place::new();
     place.file("big.jsonl", "{\"role\":\"user\",\"content\":\"word\"}\n".repeat(200_000));
-    for args in
-        [&["show", "big.jsonl"][..], &["search", "word"], &["tail", "--raw", "-n", "200000", "big.jsonl"]]
-    {
+    for args in [
+        &["show", "big.jsonl"][..],
+        &["search", "word", "."],
+        &["tail", "--raw", "-n", "200000", "big.jsonl"],
+    ] {
         let mut child = place.command(args).spawn().unwrap();
         let mut first = [0; 10];
         child.stdout.take().unwrap().read_exact(&mut first).unwrap();
@@ -107,7 +109,7 @@ fn wrong_arguments_are_explained() {
     let place = Place::new();
     for args in [
         &[][..],
-        &["stats"],
+        &["stats", "--by", "colour"],
         &["nonsense"],
         &["tail", "-n", "x", "f"],
         &["log"],

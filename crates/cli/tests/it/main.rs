@@ -17,6 +17,9 @@ mod writing;
 /// Do the commands on sessions do what they say, also with wrong input?
 mod sessions;
 
+/// Are the sessions of all agents found, shown, searched, counted and taken along?
+mod agents;
+
 /// Do the commands on memories do what they say, also with wrong input?
 mod memory;
 

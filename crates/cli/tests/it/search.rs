@@ -24,13 +24,13 @@ fn decoded_text_is_found_and_shown_in_its_place() {
 }
 
 #[test]
-fn the_current_folder_is_searched_by_default_and_a_limit_stops() {
+fn folders_are_searched_and_a_limit_stops() {
     let place = Place::new();
     place.file("a.jsonl", "{\"t\":\"word\"}\n".repeat(5));
     place.file("deep/b.jsonl", "{\"t\":\"word\"}\n");
-    assert_eq!(place.annals(&["search", "word"]).check(0).out.lines().count(), 6);
-    assert_eq!(place.annals(&["search", "word", "--limit", "3"]).check(0).out.lines().count(), 3);
-    assert_eq!(place.annals(&["search", "nowhere"]).check(1).out, "");
+    assert_eq!(place.annals(&["search", "word", "."]).check(0).out.lines().count(), 6);
+    assert_eq!(place.annals(&["search", "word", ".", "--limit", "3"]).check(0).out.lines().count(), 3);
+    assert_eq!(place.annals(&["search", "nowhere", "."]).check(1).out, "");
 }
 
 #[test]

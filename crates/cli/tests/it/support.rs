@@ -55,6 +55,11 @@ impl Place {
         let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
         command.args(args).current_dir(self.root()).env_remove("NO_COLOR");
         command.env("ANNALS_HOME", self.path("home"));
+        // What the agents of whoever runs the tests have written is none of the tests' business.
+        command.env("HOME", self.path("user"));
+        for name in ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "DRUUMEN_SESSIONS_DB_ROOT"] {
+            command.env_remove(name);
+        }
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -180,12 +180,7 @@ fn whose_transcript_it_is_is_told_by_what_is_in_it() {
             assert_eq!(detect(&path).unwrap(), Some(agent), "{}", file["file"]);
         }
     }
-    for other in [
-        "",
-        "{}\n5\nnot JSON\n",
-        "{\"role\":\"user\",\"content\":\"hi\"}\n",
-        "{\"type\":\"message\",\"id\":\"x\"}\n",
-    ] {
+    for other in ["", "{}\n5\nnot JSON\n", "{\"type\":\"message\",\"id\":\"x\"}\n"] {
         let path = folder.path().join("rollout-1.jsonl");
         fs::write(&path, other).unwrap();
         assert_eq!(detect(&path).unwrap(), None, "{other}");

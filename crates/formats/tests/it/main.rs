@@ -11,11 +11,20 @@ mod claude_code;
 /// Is every message of Codex read once, although all of them stand there twice?
 mod codex;
 
+/// What holds for every transcript, whoever wrote it?
+mod every_agent;
+
+/// Is what counts told from what was written again, taken back or left out, in Gemini CLI's log of changes?
+mod gemini;
+
 /// Are agents' folders found where they are, and the transcripts in them told by what is in them?
 mod homes;
 
 /// Is every entity and relation of MCP's memory read, and found as its server finds it?
 mod mcp_memory;
+
+/// Are packed transcripts, and those that go on from other files, read like others?
+mod packed;
 
 /// Is every entry of pi read, and the conversation told from its branches?
 mod pi;

@@ -1,11 +1,13 @@
 //! `annals import`: other programs' sessions into the store.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use annals_formats::{ForeignSession, Layout};
+use annals_formats::{ForeignSession, Keeps, Layout, Transcript, detect_folder, list_transcripts};
 use annals_session::{ImportedEntry, ImportedSession, Message, Place, Session, Store, Truncate};
 use serde::Serialize;
 
+use crate::agents::{Agents, Found, spool};
 use crate::args::sessions::Import;
 use crate::exit::{Exit, Failure};
 use crate::human::{name, path, plural};
@@ -39,33 +41,13 @@ struct ImportedObject<'a> {
 }
 
 pub(crate) fn run(args: &Import, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
-    let layout = match args.from.or_else(|| Layout::detect(&args.folder)) {
-        Some(layout) => layout,
-        None => {
-            let shown = path(&args.folder);
-            let is_there = args.folder.is_dir();
-            let (exit, why) = match is_there {
-                true => (
-                    Exit::Findings,
-                    "holds no sessions of picoclaw, orca or aish; --from says whose they are",
-                ),
-                false => (Exit::NotFound, "is no folder; check the path"),
-            };
-            return Err(Failure::Told(exit, format!("{shown} {why}")));
-        }
-    };
-    fs::read_dir(&args.folder).map_err(|source| {
-        Failure::Log(jsonl_core::Error::Io { path: args.folder.clone(), action: "list", source })
-    })?;
+    let (whose, sources) = sources(args, out)?;
     let store = home.store()?;
     let mut counts = [0_u64; 4];
     let mut messages = 0;
     let mut remarks = 0;
-    let mut entries = layout.list(&args.folder)?;
-    // An archived session is put aside before an active one of its key is begun.
-    entries.sort_by_key(|entry| !entry.archived);
-    for entry in entries {
-        let done = layout.read(&entry.path).map_err(Failure::from).and_then(|mut session| {
+    for source in sources {
+        let done = source.read().and_then(|mut session| {
             let done = import(&store, &session, args.dry_run)?;
             session.remarks.extend(done.3);
             Ok((session, done.0, done.1, done.2))
@@ -85,7 +67,7 @@ pub(crate) fn run(args: &Import, home: &Home, out: &mut Out) -> Result<Exit, Fai
             let text = format!(
                 "there is another session {:?}; nothing of {} was imported",
                 name(&session.key),
-                path(&entry.path)
+                path(source.path())
             );
             out.complain(&Failure::Told(Exit::Findings, text));
         }
@@ -103,12 +85,92 @@ pub(crate) fn run(args: &Import, home: &Home, out: &mut Out) -> Result<Exit, Fai
         let would = if args.dry_run { "would be: " } else { "" };
         let remarks = if remarks > 0 { format!("; {}", plural(remarks, "remark")) } else { String::new() };
         out.line(format_args!(
-            "{layout}: {would}{}, {}{remarks}",
+            "{whose}: {would}{}, {}{remarks}",
             parts.join(", "),
             plural(messages, "message")
         ))?;
     }
     Ok(Exit::Done)
+}
+
+/// Something that is imported.
+enum Source {
+    Session(Layout, PathBuf),
+    Transcript(Found),
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Session(_, path) => path,
+            Self::Transcript(found) => found.path(),
+        }
+    }
+
+    fn read(&self) -> Result<ForeignSession, Failure> {
+        match self {
+            Self::Session(layout, path) => Ok(layout.read(path)?),
+            Self::Transcript(found) => match Transcript::open_in(found.path(), &spool())? {
+                Some(transcript) => Ok(transcript.session()?),
+                None => {
+                    let text = format!("{}: is no transcript of an agent that is known", path(found.path()));
+                    Err(Failure::Told(Exit::Findings, text))
+                }
+            },
+        }
+    }
+}
+
+/// What is to be imported, and whose it is.
+fn sources(args: &Import, out: &mut Out) -> Result<(String, Vec<Source>), Failure> {
+    let source = &args.source;
+    let shown = path(source);
+    if source.is_dir() {
+        let keeps = match args.from {
+            Some(layout) => Some(Keeps::Sessions(layout)),
+            None => match Layout::detect(source) {
+                // Layouts with a file beside each session, or archives, tell themselves apart; others may be an agent's.
+                Some(Layout::Aish) | None => detect_folder(source)?,
+                Some(layout) => Some(Keeps::Sessions(layout)),
+            },
+        };
+        return match keeps {
+            Some(Keeps::Sessions(layout)) => {
+                let mut entries = layout.list(source)?;
+                // An archived session is put aside before an active one of its key is begun.
+                entries.sort_by_key(|entry| !entry.archived);
+                let sources = entries.into_iter().map(|entry| Source::Session(layout, entry.path));
+                Ok((layout.to_string(), sources.collect()))
+            }
+            Some(Keeps::Transcripts(agent)) => {
+                let found = list_transcripts(source)?.into_iter().map(|entry| Found::of(agent, entry));
+                Ok((agent.to_string(), found.map(Source::Transcript).collect()))
+            }
+            _ => {
+                let why = "holds no sessions of a program that is known; --from says whose they are";
+                Err(Failure::Told(Exit::Findings, format!("{shown} {why}")))
+            }
+        };
+    }
+    let found = if source.is_file() {
+        Found::of_file(source)?
+    } else {
+        match source.to_str() {
+            Some(name) => Agents::of_environment().resolve(name, out)?,
+            None => None,
+        }
+    };
+    match found {
+        Some(found) => Ok((found.agent.to_string(), vec![Source::Transcript(found)])),
+        None if source.is_file() => {
+            let text = format!("{shown} is no transcript of an agent that is known");
+            Err(Failure::Told(Exit::Findings, text))
+        }
+        None => {
+            let text = format!("{shown} is no folder, no file and no session; annals ls lists sessions");
+            Err(Failure::Told(Exit::NotFound, text))
+        }
+    }
 }
 
 fn print(

@@ -2,10 +2,18 @@
 
 use serde_json::Value;
 
+use std::ops::ControlFlow;
+
+use jsonl_core::ReadOptions;
+
 use super::*;
+use crate::args::Filter;
 
 fn needle(text: &str, regexp: bool, ignore_case: bool) -> Needle {
-    Needle::new(&Search { text: text.into(), paths: Vec::new(), regexp, ignore_case, limit: None }).unwrap()
+    let (names, filter, role) = (Vec::new(), Filter::default(), Vec::new());
+    let (text, context, records, limit) = (text.into(), 40, false, None);
+    let args = Search { text, names, filter, role, context, records, regexp, ignore_case, limit };
+    Needle::new(&args).unwrap()
 }
 
 fn matches_naively(value: &Value, needle: &str) -> bool {
@@ -87,7 +95,7 @@ fn find(needle: &Needle, bytes: &[u8]) -> Vec<u64> {
     let mut lines = Vec::new();
     let log = ReadOptions::new().threads(1).open(&path).unwrap();
     log.chunks(
-        |chunk| needle.find_in(chunk),
+        |chunk| needle.find_in(chunk, Scope::Strings),
         |hits, first| {
             lines.extend(hits.into_iter().map(|hit| first - 1 + hit.line));
             ControlFlow::Continue(())
@@ -129,7 +137,7 @@ fn damaged_lines_are_searched_as_far_as_they_go() {
 fn snippets_are_cut_between_characters() {
     let text = "é".repeat(100) + "needle" + &"渡".repeat(100);
     let snippet = needle("needle", false, false).find(&text).unwrap();
-    assert_eq!(snippet.before.chars().count(), AROUND + 1);
-    assert_eq!(snippet.behind.chars().count(), AROUND + 1);
+    assert_eq!(snippet.before.chars().count(), 40 + 1);
+    assert_eq!(snippet.behind.chars().count(), 40 + 1);
     assert!(snippet.before.starts_with('…') && snippet.behind.ends_with('…'));
 }

@@ -1,120 +1,61 @@
-//! `annals search`: records by what their strings say.
+//! What is looked for, and the lines that could hold it.
 //!
 //! A writer may escape any character: `é` is `\u00e9` in one file and itself in the next, `/` is `\/`. So what
 //! is compared are decoded strings. Decoding everything would be slow, so lines are first looked for that could
 //! match: those with the longest part of the text that nobody has a reason to escape, and those with an escape
 //! that could hide it. Everything else is passed over at the speed of a plain search.
 
-use std::ops::{ControlFlow, Range};
-use std::path::PathBuf;
+use std::ops::Range;
 
+use annals_formats::transcript::{Agent, Part};
+use annals_formats::{input_text, said};
+use jsonl_core::Chunk;
 use jsonl_core::scan::{self, Visit, unescape};
-use jsonl_core::{Chunk, DamageKind, ReadOptions};
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
-use serde::Serialize;
 
-use crate::args::Search;
-use crate::commands::shrunk;
+use super::is_by;
+use crate::args::{Search, Speaker};
 use crate::commands::view::is_record;
 use crate::exit::{Exit, Failure};
-use crate::files::{self, Next};
-use crate::human::{name, plural};
-use crate::out::{Out, Paint};
-use crate::store::Home;
 
-/// Characters of a snippet before and behind what was found.
-const AROUND: usize = 40;
-
-pub(crate) fn run(args: &Search, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
-    if args.text.is_empty() {
-        return Err(Failure::Told(Exit::Usage, String::from("nothing to look for; give a TEXT")));
-    }
-    let needle = Needle::new(args)?;
-    let here = [PathBuf::from(".")];
-    let paths = if args.paths.is_empty() { &here[..] } else { &args.paths };
-    let limit = args.limit.unwrap_or(u64::MAX);
-    let mut found = 0;
-    files::for_each(paths, home, &ReadOptions::new().damages_kept(0), 1, out, |log, out| {
-        let path = log.path().display().to_string();
-        let mut printed = Ok(());
-        let report = log.chunks(
-            |chunk| needle.find_in(chunk),
-            |hits, first_line| {
-                printed = hits.into_iter().try_for_each(|hit| {
-                    if found == limit {
-                        return Ok(());
-                    }
-                    found += 1;
-                    print(&path, first_line + hit.line, &hit, out)
-                });
-                // First results at once, also of a search that takes long.
-                if printed.is_ok() {
-                    printed = out.flush();
-                }
-                if printed.is_err() || found == limit {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            },
-        )?;
-        printed?;
-        if report.bytes.missing > 0 {
-            out.complain(&shrunk(&log, report.bytes.missing));
-        }
-        let long = report.count(DamageKind::TooLong);
-        if long > 0 {
-            out.note(format_args!("{}: {} above 16 MiB not searched", name(&path), plural(long, "line")));
-        }
-        Ok(if found == limit { Next::Stop } else { Next::GoOn })
-    })?;
-    Ok(if found > 0 { Exit::Done } else { Exit::Findings })
+/// What of a record is searched.
+#[derive(Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// All its strings.
+    Strings,
+    /// What is said in it, by those that are named, or by anyone.
+    Said(Agent, &'a [Speaker]),
+    /// The same in a record of the store, which has the message inside.
+    Own(&'a [Speaker]),
 }
 
 /// A record that matches.
-struct Hit {
+pub(super) struct Hit {
     /// Lines of the chunk before it.
-    line: u64,
-    offset: u64,
-    is_damaged: bool,
-    snippet: Snippet,
+    pub(super) line: u64,
+    pub(super) offset: u64,
+    pub(super) is_damaged: bool,
+    /// Who says it, where that was looked at.
+    pub(super) speaker: Option<&'static str>,
+    pub(super) snippet: Snippet,
 }
 
 /// What was found, with what stands around it.
-struct Snippet {
-    before: String,
-    found: String,
-    behind: String,
-}
-
-#[derive(Serialize)]
-struct HitObject<'a> {
-    path: &'a str,
-    line: u64,
-    offset: u64,
-    damaged: bool,
-    before: &'a str,
-    found: &'a str,
-    behind: &'a str,
-}
-
-fn print(path: &str, line: u64, hit: &Hit, out: &mut Out) -> Result<(), Failure> {
-    let Snippet { before, found, behind } = &hit.snippet;
-    if out.json {
-        let (offset, damaged) = (hit.offset, hit.is_damaged);
-        return out.object(&HitObject { path, line, offset, damaged, before, found, behind });
-    }
-    let flat = |text: &str| name(&text.replace(['\n', '\t'], " "));
-    let place = out.paint(Paint::Name, name(path));
-    let number = out.paint(Paint::Dim, line);
-    let damaged = if hit.is_damaged { out.paint(Paint::Bad, " (damaged line)") } else { String::new() };
-    let marked = out.paint(Paint::Match, flat(found));
-    out.line(format_args!("{place}:{number}:{damaged} {}{marked}{}", flat(before), flat(behind)))
+pub(super) struct Snippet {
+    pub(super) before: String,
+    pub(super) found: String,
+    pub(super) behind: String,
 }
 
 /// What is looked for.
-enum Needle {
+pub(super) struct Needle {
+    what: What,
+    /// Characters of a snippet before and behind what was found.
+    around: usize,
+}
+
+enum What {
     Literal { text: String, sieve: Box<Sieve> },
     Pattern(Regex),
 }
@@ -128,13 +69,14 @@ enum Sieve {
 }
 
 impl Needle {
-    fn new(args: &Search) -> Result<Self, Failure> {
+    pub(super) fn new(args: &Search) -> Result<Self, Failure> {
         if args.regexp || args.ignore_case {
             let pattern = if args.regexp { args.text.clone() } else { regex::escape(&args.text) };
             let regex = RegexBuilder::new(&pattern).case_insensitive(args.ignore_case).build();
-            return regex.map(Self::Pattern).map_err(|error| {
+            let regex = regex.map_err(|error| {
                 Failure::Told(Exit::Usage, format!("{error}\nleave out -e to look for the text itself"))
-            });
+            })?;
+            return Ok(Self { what: What::Pattern(regex), around: args.context });
         }
         let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'/');
         let parts = args.text.as_bytes().split(|byte| !is_plain(byte));
@@ -143,25 +85,67 @@ impl Needle {
             b"" => Sieve::Any(Finder::new(&args.text).into_owned()),
             part => Sieve::Part(Finder::new(part).into_owned()),
         };
-        Ok(Self::Literal { text: args.text.clone(), sieve: Box::new(sieve) })
+        let what = What::Literal { text: args.text.clone(), sieve: Box::new(sieve) };
+        Ok(Self { what, around: args.context })
     }
 
-    fn find_in(&self, chunk: Chunk<'_>) -> Vec<Hit> {
+    pub(super) fn find_in(&self, chunk: Chunk<'_>, scope: Scope<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
         let mut lines = 0;
         let mut counted = 0;
         let mut candidates = Candidates::new(self, chunk.bytes);
         while let Some(range) = candidates.next() {
             let line = &chunk.bytes[range.clone()];
-            let Some((snippet, is_damaged)) = self.find_in_line(line, chunk.offset == 0 && range.start == 0)
-            else {
+            let at_file_start = chunk.offset == 0 && range.start == 0;
+            let Some((snippet, is_damaged, speaker)) = self.find_in_record(line, at_file_start, scope) else {
                 continue;
             };
             lines += jsonl_core::line::count(&chunk.bytes[counted..range.start]);
             counted = range.start;
-            hits.push(Hit { line: lines, offset: chunk.offset + range.start as u64, is_damaged, snippet });
+            let offset = chunk.offset + range.start as u64;
+            hits.push(Hit { line: lines, offset, is_damaged, speaker, snippet });
         }
         hits
+    }
+
+    fn find_in_record(
+        &self,
+        line: &[u8],
+        at_file_start: bool,
+        scope: Scope<'_>,
+    ) -> Option<(Snippet, bool, Option<&'static str>)> {
+        let message;
+        let (agent, record, wanted) = match scope {
+            Scope::Said(agent, wanted) if is_record(line, at_file_start) => (agent, line, wanted),
+            Scope::Own(wanted) if is_record(line, at_file_start) => {
+                message = scan::members(line).find(|member| member.key == b"message")?.value;
+                (Agent::Chat, message, wanted)
+            }
+            _ => {
+                let (snippet, is_damaged) = self.find_in_line(line, at_file_start)?;
+                return Some((snippet, is_damaged, None));
+            }
+        };
+        let said = said(agent, record)?;
+        let mut best: Option<(Snippet, &'static str)> = None;
+        for part in said.parts.iter().filter(|part| is_by(said.role, part, wanted)) {
+            let (found, speaker) = match part {
+                Part::Text(text) => (self.find(text), said.role.name()),
+                Part::Reasoning(text) => (self.find(text), "reasoning"),
+                Part::ToolCall { name, input, .. } => {
+                    (self.find(&input_text(input)).or_else(|| self.find(name)), "tool")
+                }
+                Part::ToolResult { text, .. } => (self.find(text), "tool"),
+                _ => continue,
+            };
+            // What is said around it is worth more than a part that is just that.
+            if let Some(found) = found
+                && best.as_ref().is_none_or(|(best, _)| best.is_bare() && !found.is_bare())
+            {
+                best = Some((found, speaker));
+            }
+        }
+        best.map(|(snippet, speaker)| (snippet, false, Some(speaker)))
     }
 
     fn find_in_line(&self, line: &[u8], at_file_start: bool) -> Option<(Snippet, bool)> {
@@ -176,14 +160,14 @@ impl Needle {
     }
 
     fn find(&self, text: &str) -> Option<Snippet> {
-        let found = match self {
-            Self::Literal { text: needle, .. } => text.find(needle).map(|at| at..at + needle.len()),
+        let found = match &self.what {
+            What::Literal { text: needle, .. } => text.find(needle).map(|at| at..at + needle.len()),
             // Finding nothing is no find.
-            Self::Pattern(regex) => {
+            What::Pattern(regex) => {
                 regex.find_iter(text).map(|found| found.range()).find(|range| !range.is_empty())
             }
         }?;
-        Some(Snippet::around(text, found))
+        Some(Snippet::around(text, found, self.around))
     }
 }
 
@@ -208,17 +192,17 @@ impl<'a> Candidates<'a> {
     }
 
     fn next_plain(&self, from: usize) -> Option<usize> {
-        match self.needle {
-            Needle::Literal { sieve, .. } => {
+        match &self.needle.what {
+            What::Literal { sieve, .. } => {
                 let (Sieve::Part(finder) | Sieve::Any(finder)) = &**sieve;
                 finder.find(&self.bytes[from..]).map(|at| from + at)
             }
-            Needle::Pattern(_) => (from < self.bytes.len()).then_some(from),
+            What::Pattern(_) => (from < self.bytes.len()).then_some(from),
         }
     }
 
     fn next_escape(&self, mut from: usize) -> Option<usize> {
-        let Needle::Literal { sieve, .. } = self.needle else { return None };
+        let What::Literal { sieve, .. } = &self.needle.what else { return None };
         let Sieve::Part(_) = **sieve else {
             return memchr::memchr(b'\\', &self.bytes[from..]).map(|at| from + at);
         };
@@ -276,9 +260,10 @@ impl Snippet {
         self.before.is_empty() && self.behind.is_empty()
     }
 
-    fn around(text: &str, found: Range<usize>) -> Self {
-        let start = text[..found.start].char_indices().rev().nth(AROUND - 1).map_or(0, |(at, _)| at);
-        let end = text[found.end..].char_indices().nth(AROUND).map_or(text.len(), |(at, _)| found.end + at);
+    fn around(text: &str, found: Range<usize>, around: usize) -> Self {
+        let before = text[..found.start].char_indices().rev().take(around).last();
+        let start = before.map_or(found.start, |(at, _)| at);
+        let end = text[found.end..].char_indices().nth(around).map_or(text.len(), |(at, _)| found.end + at);
         let before = format!("{}{}", if start > 0 { "…" } else { "" }, &text[start..found.start]);
         let behind = format!("{}{}", &text[found.end..end], if end < text.len() { "…" } else { "" });
         Self { before, found: text[found].to_owned(), behind }

@@ -1,0 +1,281 @@
+//! The sessions of all agents on this machine: finding them, choosing some, and telling which one is meant.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::SystemTime;
+
+use annals_formats::transcript::{Agent, Glance, Overview};
+use annals_formats::{
+    Home, Keeps, Layout, Transcript, TranscriptEntry, codex, detect, homes, list_transcripts,
+};
+
+use crate::args::Filter;
+use crate::exit::{Exit, Failure};
+use crate::human::name;
+use crate::out::Out;
+use crate::when;
+
+/// Fewer characters of an id mean no session: they are a name that somebody mistyped.
+const PREFIX_MIN: usize = 4;
+
+/// A transcript that was found, by its name and place alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) agent: Agent,
+    pub(crate) entry: TranscriptEntry,
+    /// Its id, as far as the name tells.
+    pub(crate) id: String,
+    pub(crate) is_subagent: bool,
+}
+
+/// Where to look, and for what.
+pub(crate) struct Agents {
+    homes: Vec<Home>,
+}
+
+impl Agents {
+    /// Those of the machine and user that the program runs for.
+    pub(crate) fn of_environment() -> Self {
+        let value = |name: &str| -> Option<OsString> {
+            // A shell's variable may be of another folder.
+            if name == "PWD" {
+                env::current_dir().ok().map(PathBuf::into_os_string)
+            } else {
+                env::var_os(name)
+            }
+        };
+        Self { homes: homes(value) }
+    }
+
+    /// All transcripts, the one that was changed last first.
+    pub(crate) fn all(&self, out: &mut Out) -> Vec<Found> {
+        let mut all = Vec::new();
+        for home in &self.homes {
+            let agent = match home.keeps {
+                Keeps::Transcripts(agent) => agent,
+                Keeps::Sessions(Layout::Picoclaw) => Agent::Picoclaw,
+                Keeps::Sessions(Layout::Orca) => Agent::Orca,
+                Keeps::Sessions(Layout::Aish) => Agent::Aish,
+                _ => continue,
+            };
+            match list_transcripts(&home.path) {
+                Ok(entries) => all.extend(entries.into_iter().map(|entry| Found::of(agent, entry))),
+                Err(error) => out.complain(&error.into()),
+            }
+        }
+        all.sort_by_key(|found| std::cmp::Reverse(found.entry.modified));
+        all
+    }
+
+    /// The folders of sessions-db's catalogs.
+    pub(crate) fn catalogs(&self) -> impl Iterator<Item = &Path> {
+        self.homes.iter().filter(|home| home.keeps == Keeps::Catalog).map(|home| &*home.path)
+    }
+
+    /// Codex's own folder, in which a transcript lies, or which is this user's.
+    pub(crate) fn codex_home(&self, path: &Path) -> Option<PathBuf> {
+        let folders = path.ancestors().skip(1);
+        let beside = folders
+            .filter(|folder| {
+                folder.file_name().is_some_and(|name| name == "sessions" || name == "archived_sessions")
+            })
+            .find_map(Path::parent);
+        let own = self.homes.iter().find(|home| home.keeps == Keeps::Transcripts(Agent::Codex));
+        beside.or_else(|| own?.path.parent()).map(Path::to_owned)
+    }
+
+    /// The one that a name means: `@last`, or the beginning of an id, perhaps with the agent in front of it.
+    pub(crate) fn resolve(&self, wanted: &str, out: &mut Out) -> Result<Option<Found>, Failure> {
+        let is_last = wanted == "@last";
+        let (agent, prefix) = match wanted.split_once(':') {
+            Some((agent, prefix)) if agent.parse::<Agent>().is_ok() => (agent.parse::<Agent>().ok(), prefix),
+            _ => (None, wanted),
+        };
+        if !is_last && prefix.len() < PREFIX_MIN {
+            return Ok(None);
+        }
+        let mut all = self.all(out);
+        if is_last {
+            return Ok(all.into_iter().find(|found| !found.is_subagent));
+        }
+        all.retain(|found| {
+            // Gemini CLI's names have only the beginning of an id.
+            let is_longer = found.agent == Agent::Gemini && prefix.starts_with(&found.id);
+            agent.is_none_or(|agent| agent == found.agent) && (is_longer || found.id.starts_with(prefix))
+        });
+        if all.iter().any(|found| found.id == prefix) {
+            all.retain(|found| found.id == prefix);
+        }
+        let Some(first) = all.first().cloned() else { return Ok(None) };
+        let mut others: Vec<&str> =
+            all.iter().map(|found| &*found.id).filter(|other| *other != first.id).collect();
+        others.dedup();
+        if others.is_empty() {
+            // The newest of several files of one session.
+            return Ok(Some(first));
+        }
+        let shown: Vec<String> =
+            std::iter::once(&*first.id).chain(others.iter().copied()).take(5).map(name).collect();
+        let more = (others.len() + 1).saturating_sub(5);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let text = format!("{}: there are several: {}{rest}", name(wanted), shown.join(", "));
+        Err(Failure::Told(Exit::Findings, text))
+    }
+}
+
+impl Found {
+    pub(crate) fn of(agent: Agent, entry: TranscriptEntry) -> Self {
+        let (id, is_subagent) = (entry.id(agent), entry.is_subagent(agent));
+        Self { agent, entry, id, is_subagent }
+    }
+
+    /// A file that was named, if it is a transcript.
+    pub(crate) fn of_file(path: &Path) -> Result<Option<Self>, Failure> {
+        let Some(agent) = detect(path)? else { return Ok(None) };
+        Ok(Some(Self::of(agent, TranscriptEntry::of(path)?)))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.entry.path
+    }
+
+    /// What its head and end say; `None` if there is nothing of a session in it.
+    pub(crate) fn glance(&self, titles: &Titles) -> Result<Option<Glance>, Failure> {
+        let mut glance = Transcript::glance(self.agent, self.path())?;
+        if glance.overview.types.is_empty() {
+            return Ok(None);
+        }
+        titles.complete(self, &mut glance.overview);
+        Ok(Some(glance))
+    }
+}
+
+/// What stands beside the transcripts: Codex's names of threads, and Gemini CLI's folders.
+#[derive(Default)]
+pub(crate) struct Titles {
+    codex: std::collections::HashMap<String, String>,
+}
+
+impl Titles {
+    pub(crate) fn of(agents: &Agents) -> Self {
+        let codex = agents.codex_home(Path::new("")).map(|home| home.join("session_index.jsonl"));
+        // Without names, there are ids.
+        Self { codex: codex.and_then(|index| codex::titles(&index).ok()).unwrap_or_default() }
+    }
+
+    /// Adds what stands beside a transcript to what it says itself.
+    pub(crate) fn complete(&self, found: &Found, overview: &mut Overview) {
+        match found.agent {
+            Agent::Codex => {
+                let title = overview.id.as_ref().and_then(|id| self.codex.get(id));
+                overview.title = overview.title.take().or_else(|| title.cloned());
+            }
+            Agent::Gemini if overview.project.is_none() => {
+                let project = found.path().ancestors().find(|folder| folder.ends_with("chats"));
+                let root = project.and_then(Path::parent).map(|folder| folder.join(".project_root"));
+                let text = root.and_then(|root| std::fs::read_to_string(root).ok());
+                overview.project = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Which sessions are wanted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// None: all. annals's own count as one more agent.
+    agents: Vec<String>,
+    project: Option<String>,
+    since: Option<SystemTime>,
+}
+
+/// What annals's own sessions go by where agents are told apart.
+pub(crate) const OWN: &str = "annals";
+
+/// What sessions that only a catalog of sessions-db knows go by.
+pub(crate) const CATALOG: &str = "sessions-db";
+
+impl Wanted {
+    pub(crate) fn of(filter: &Filter) -> Result<Self, Failure> {
+        for agent in filter.agent.iter().filter(|agent| *agent != OWN && *agent != CATALOG) {
+            agent.parse::<Agent>().map_err(|error| {
+                Failure::Told(Exit::Usage, format!("--agent {}: {error}, {CATALOG}, {OWN}", name(agent)))
+            })?;
+        }
+        let since = filter.since.as_ref().map(|since| when::past("--since", since)).transpose()?;
+        Ok(Self { agents: filter.agent.clone(), project: filter.project.clone(), since })
+    }
+
+    /// Whether sessions of this agent may be.
+    pub(crate) fn agent(&self, agent: &str) -> bool {
+        self.agents.is_empty() || self.agents.iter().any(|wanted| wanted == agent)
+    }
+
+    /// Whether it may be, as far as can be told without opening it.
+    pub(crate) fn takes(&self, found: &Found) -> bool {
+        let is_recent = self.since.is_none_or(|since| found.entry.modified.is_none_or(|time| time >= since));
+        self.agent(found.agent.name()) && is_recent
+    }
+
+    /// Whether a project is one of those: by a part of its folder's path.
+    pub(crate) fn project(&self, project: Option<&str>) -> bool {
+        self.project
+            .as_ref()
+            .is_none_or(|part| project.is_some_and(|project| project.contains(part.as_str())))
+    }
+
+    /// Whether projects have to be looked at.
+    pub(crate) fn asks_for_project(&self) -> bool {
+        self.project.is_some()
+    }
+
+    /// annals's own sessions are of no project.
+    pub(crate) fn own(&self) -> bool {
+        self.agent(OWN) && self.project.is_none()
+    }
+
+    pub(crate) fn since(&self) -> Option<SystemTime> {
+        self.since
+    }
+}
+
+/// Does the same with several things on all processors, and keeps their order.
+pub(crate) fn in_parallel<T: Sync, R: Send>(things: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(things.len());
+    if threads <= 1 {
+        return things.iter().map(each).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((index, thing)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            things.get(index).map(|thing| (index, thing))
+        } {
+            done.push((index, each(thing)));
+        }
+        done
+    };
+    let mut all: Vec<(usize, R)> = thread::scope(|scope| {
+        let handles: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for handle in handles {
+            match handle.join() {
+                Ok(done) => all.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Where packed transcripts are unpacked.
+pub(crate) fn spool() -> PathBuf {
+    env::temp_dir()
+}

@@ -1,0 +1,138 @@
+//! `annals show` of an agent's transcript: what was said, and counts.
+
+use annals_formats::Transcript;
+use annals_formats::codex::{Missing, lineage};
+use annals_formats::transcript::{Agent, Conversation, Stop};
+
+use super::{is_any_by, print};
+use crate::agents::{Agents, Found, spool};
+use crate::args::Show;
+use crate::exit::{Exit, Failure};
+use crate::human::{name, path, plural};
+use crate::out::{Out, Paint};
+
+pub(crate) fn run(args: &Show, found: &Found, agents: &Agents, out: &mut Out) -> Result<Exit, Failure> {
+    if let Some(count) = args.tail {
+        let opened = Transcript::open_end(found.path(), &spool(), count)?;
+        let Some((transcript, conversation)) = opened else { return Ok(no_transcript(found, out)) };
+        print_messages(args, &transcript, &conversation.messages, out)?;
+        return Ok(Exit::Done);
+    }
+    let Some(transcript) = Transcript::open_in(found.path(), &spool())? else {
+        return Ok(no_transcript(found, out));
+    };
+    if let Transcript::Codex(codex) = &transcript
+        && codex.base().is_some()
+        && let Some(home) = agents.codex_home(found.path())
+    {
+        return show_lineage(args, found, &home, out);
+    }
+    let records = transcript.records();
+    let conversation = transcript.conversation();
+    if !out.json && !args.view.raw {
+        print_head(&transcript, &conversation, out)?;
+    }
+    print_messages(args, &transcript, &records, out)?;
+    match &conversation.stop {
+        Some(Stop::MissingParent { id }) => {
+            let id = name(id);
+            out.note(format_args!(
+                "it goes on from a record that is not in the file ({id}); --records shows what came before"
+            ));
+        }
+        Some(Stop::Cycle { id }) => {
+            let id = name(id);
+            out.note(format_args!("it goes in a circle, at {id}; --records shows everything"));
+        }
+        _ => {}
+    }
+    say_damage(&transcript, found, out);
+    if let Transcript::ClaudeCode(_) = &transcript {
+        let subagents = annals_formats::claude_code::subagents(found.path())?;
+        if !subagents.is_empty() && !out.json {
+            let count = plural(subagents.len() as u64, "transcript");
+            let first = subagents.iter().map(|entry| path(&entry.path)).min().unwrap_or_default();
+            out.note(format_args!("its sub-agents have {count}, such as {first}"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A thread that goes on from other files, from its beginning.
+fn show_lineage(args: &Show, found: &Found, home: &std::path::Path, out: &mut Out) -> Result<Exit, Failure> {
+    let lineage = lineage(found.path(), home, &spool())?;
+    for segment in &lineage.segments {
+        if !out.json && !args.view.raw {
+            let file = path(&segment.path);
+            out.line(out.paint(Paint::Dim, format_args!("from {file}\n")))?;
+        }
+        for index in &segment.conversation.messages {
+            let (message, raw) = (segment.transcript.message(*index)?, segment.transcript.raw(*index)?);
+            if is_any_by(message.role, &message.parts, &args.role) {
+                print(&message, &raw, args.view, out)?;
+            }
+        }
+    }
+    match &lineage.missing {
+        Some(Missing::NotFound(base)) => {
+            let named = base.path.as_ref().map(|file| path(file)).or_else(|| base.id.as_deref().map(name));
+            out.note(format_args!(
+                "it goes on from {}, which is not in {}",
+                named.unwrap_or_default(),
+                path(home)
+            ));
+        }
+        Some(Missing::Cycle(file)) => out.note(format_args!("it goes in a circle, to {}", path(file))),
+        _ => {}
+    }
+    Ok(Exit::Done)
+}
+
+fn print_messages(
+    args: &Show,
+    transcript: &Transcript,
+    indexes: &[usize],
+    out: &mut Out,
+) -> Result<(), Failure> {
+    for index in indexes {
+        let message = transcript.message(*index)?;
+        if is_any_by(message.role, &message.parts, &args.role) {
+            print(&message, &transcript.raw(*index)?, args.view, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn no_transcript(found: &Found, out: &mut Out) -> Exit {
+    let (file, agent) = (path(found.path()), found.agent);
+    let text = format!("{file}: holds nothing that {agent} writes; --records shows what is in it");
+    out.complain(&Failure::Told(Exit::Findings, text));
+    Exit::Findings
+}
+
+/// What the transcript says of its session, on one line.
+fn print_head(transcript: &Transcript, conversation: &Conversation, out: &mut Out) -> Result<(), Failure> {
+    let overview = transcript.overview();
+    let mut head = transcript.agent().name().to_owned();
+    let branch = overview.branch.as_ref().map(|branch| format!("({branch})"));
+    for more in [&overview.title, &overview.project, &branch].into_iter().flatten() {
+        head.push_str("  ");
+        head.push_str(&name(more));
+    }
+    let (shown, messages) = (conversation.messages.len(), plural(overview.messages, "message"));
+    out.line(out.paint(Paint::Dim, format_args!("{head}  {shown} of {messages}")))?;
+    out.line("")
+}
+
+fn say_damage(transcript: &Transcript, found: &Found, out: &mut Out) {
+    let damaged = transcript.overview().damaged() as u64;
+    if damaged > 0 {
+        let (file, lines) = (path(found.path()), plural(damaged, "damaged line"));
+        out.note(format_args!("{file}: {lines}; annals verify describes them"));
+    }
+}
+
+/// Whether a file that is named is shown as a conversation: not where every line is a message anyway.
+pub(crate) fn is_told_apart(agent: Agent) -> bool {
+    !matches!(agent, Agent::Picoclaw | Agent::Orca | Agent::Aish | Agent::Chat)
+}

@@ -1,0 +1,336 @@
+//! `annals stats` over sessions: what agents did, and what it took.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::SystemTime;
+
+use annals_formats::transcript::{Agent, Usage};
+use annals_formats::{Tally, Transcript, said};
+use annals_session::ListOptions;
+use jiff::Timestamp;
+use memchr::memmem::Finder;
+use serde::Serialize;
+
+use super::show::is_told_apart;
+use crate::agents::{Agents, Found, OWN, Titles, Wanted, in_parallel, spool};
+use crate::args::{By, Stats};
+use crate::commands::table;
+use crate::exit::{Exit, Failure};
+use crate::files;
+use crate::human::{count, name, one_line, path, plural, size};
+use crate::out::Out;
+use crate::progress::Progress;
+use crate::store::Home;
+
+/// Files up to here are counted several at once, and larger ones each on all processors.
+const SMALL: u64 = 1 << 20;
+
+/// So many at once.
+const BATCH: usize = 64;
+
+/// People get so many rows.
+const ROWS_SHOWN: usize = 100;
+
+/// A name is cut here.
+const NAME_MAX: usize = 48;
+
+/// What is counted of one thing.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Sums {
+    sessions: u64,
+    subagents: u64,
+    messages: u64,
+    tool_calls: u64,
+    answers: u64,
+    input_tokens: u64,
+    cache_written_tokens: u64,
+    cache_read_tokens: u64,
+    output_tokens: u64,
+    bytes: u64,
+    /// Of these, in lines that stand in the same file already.
+    duplicate_bytes: u64,
+    images: u64,
+    damaged_lines: u64,
+}
+
+impl Sums {
+    fn add(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.sessions, other.sessions),
+            (&mut self.subagents, other.subagents),
+            (&mut self.messages, other.messages),
+            (&mut self.tool_calls, other.tool_calls),
+            (&mut self.answers, other.answers),
+            (&mut self.input_tokens, other.input_tokens),
+            (&mut self.cache_written_tokens, other.cache_written_tokens),
+            (&mut self.cache_read_tokens, other.cache_read_tokens),
+            (&mut self.output_tokens, other.output_tokens),
+            (&mut self.bytes, other.bytes),
+            (&mut self.duplicate_bytes, other.duplicate_bytes),
+            (&mut self.images, other.images),
+            (&mut self.damaged_lines, other.damaged_lines),
+        ] {
+            *sum += more;
+        }
+    }
+
+    fn take(&mut self, usage: Usage) {
+        self.answers += usage.answers;
+        self.input_tokens += usage.input;
+        self.cache_written_tokens += usage.cache_written;
+        self.cache_read_tokens += usage.cache_read;
+        self.output_tokens += usage.output;
+    }
+}
+
+#[derive(Serialize)]
+struct SumsObject<'a> {
+    by: &'static str,
+    name: &'a str,
+    #[serde(flatten)]
+    sums: Sums,
+}
+
+/// What one file has.
+struct Counted {
+    tally: Tally,
+    duplicate_bytes: u64,
+    images: u64,
+}
+
+pub(crate) fn run(args: &Stats, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
+    let wanted = Wanted::of(&args.filter)?;
+    let by = args.by.unwrap_or(By::Agent);
+    let agents = Agents::of_environment();
+    let mut all = files_of(args, &wanted, &agents, home, out);
+    // What a fork has copied belongs to the older one.
+    all.sort_by_key(|found| found.entry.modified);
+    let titles = Titles::of(&agents);
+    let progress = Progress::of(all.iter().map(|found| found.entry.len).sum());
+    let mut sums: BTreeMap<String, Sums> = BTreeMap::new();
+    let mut answered: HashSet<u64> = HashSet::new();
+    let mut left = &all[..];
+    while !left.is_empty() {
+        let small = left.iter().take(BATCH).take_while(|found| found.entry.len <= SMALL).count();
+        let (batch, rest) = left.split_at(small.max(1));
+        left = rest;
+        let counted = in_parallel(batch, |found| {
+            let counted = counted(found);
+            progress.bytes_done.fetch_add(found.entry.len, std::sync::atomic::Ordering::Relaxed);
+            counted
+        });
+        for (found, counted) in batch.iter().zip(counted) {
+            match counted {
+                Ok(counted) => add(found, counted, by, &wanted, &titles, &mut answered, &mut sums),
+                Err(failure) => out.complain(&failure),
+            }
+        }
+    }
+    drop(progress);
+    if args.names.is_empty() && wanted.own() && !matches!(by, By::Model) {
+        add_own(by, &wanted, home, &mut sums, out)?;
+    }
+    print(&sums, by, out)
+}
+
+/// The transcripts that are meant.
+fn files_of(args: &Stats, wanted: &Wanted, agents: &Agents, home: &Home, out: &mut Out) -> Vec<Found> {
+    if args.names.is_empty() {
+        return agents.all(out).into_iter().filter(|found| wanted.takes(found)).collect();
+    }
+    let mut all = Vec::new();
+    for found in files::find(&args.names, home, agents, out) {
+        let transcript = found.transcript.or_else(|| Found::of_file(&found.path).ok().flatten());
+        match transcript {
+            Some(transcript) => all.extend(Some(transcript).filter(|found| wanted.takes(found))),
+            None => out.note(format_args!(
+                "{}: is no agent's transcript; without --by, stats takes any log",
+                path(&found.path)
+            )),
+        }
+    }
+    all
+}
+
+fn counted(found: &Found) -> Result<Counted, Failure> {
+    let agent = found.agent;
+    let image = Finder::new(b"image");
+    let mut seen: HashSet<u64> = HashSet::new();
+    let (mut duplicate_bytes, mut images) = (0, 0);
+    let see = |raw: &[u8]| {
+        let mut hasher = DefaultHasher::new();
+        raw.hash(&mut hasher);
+        let images = if image.find(raw).is_some() { images_in(agent, raw) } else { 0 };
+        (hasher.finish(), raw.len() as u64 + 1, images)
+    };
+    let tally = Transcript::tally(agent, found.path(), &spool(), see, |(hash, len, count)| {
+        images += count;
+        if !seen.insert(hash) {
+            duplicate_bytes += len;
+        }
+    })?;
+    Ok(Counted { tally, duplicate_bytes, images })
+}
+
+fn images_in(agent: Agent, raw: &[u8]) -> u64 {
+    said(agent, raw).map_or(0, |said| said.images().count() as u64)
+}
+
+fn add(
+    found: &Found,
+    counted: Counted,
+    by: By,
+    wanted: &Wanted,
+    titles: &Titles,
+    answered: &mut HashSet<u64>,
+    sums: &mut BTreeMap<String, Sums>,
+) {
+    let Counted { tally, duplicate_bytes, images } = counted;
+    let mut overview = tally.overview;
+    if overview.types.is_empty() && !is_told_apart(found.agent) {
+        return;
+    }
+    titles.complete(found, &mut overview);
+    if !wanted.project(overview.project.as_deref()) {
+        return;
+    }
+    let day = |time: Option<SystemTime>| {
+        let time = time.and_then(|time| Timestamp::try_from(time).ok());
+        time.map_or_else(|| String::from("-"), |time| time.strftime("%Y-%m-%d").to_string())
+    };
+    let or_none = |text: Option<&String>| text.cloned().unwrap_or_else(|| String::from("-"));
+    let own = match by {
+        By::Agent => found.agent.name().to_owned(),
+        By::Project => or_none(overview.project.as_ref()),
+        By::Day => day(overview.end.or(found.entry.modified)),
+        By::Model => or_none(overview.model.as_ref()),
+        By::Session => format!("{}:{}", found.agent, overview.id.as_ref().unwrap_or(&found.id)),
+    };
+    let file = Sums {
+        sessions: u64::from(!found.is_subagent),
+        subagents: u64::from(found.is_subagent),
+        messages: overview.messages,
+        tool_calls: overview.tool_calls,
+        bytes: found.entry.len,
+        duplicate_bytes,
+        images,
+        damaged_lines: overview.damaged() as u64,
+        ..Sums::default()
+    };
+    sums.entry(own.clone()).or_default().add(&file);
+    let mut usage: HashMap<String, Usage> = HashMap::new();
+    for answer in tally.answers.into_iter().filter(|answer| answered.insert(answer.key)) {
+        let key = match by {
+            By::Day => day(answer.time.or(overview.end).or(found.entry.modified)),
+            By::Model => or_none(answer.model.as_ref().or(overview.model.as_ref())),
+            _ => own.clone(),
+        };
+        *usage.entry(key).or_default() += answer.usage;
+    }
+    for (key, usage) in usage {
+        sums.entry(key).or_default().take(usage);
+    }
+}
+
+/// annals's own sessions, of which no tokens are known.
+fn add_own(
+    by: By,
+    wanted: &Wanted,
+    home: &Home,
+    sums: &mut BTreeMap<String, Sums>,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let mut options = ListOptions::new().titles(false).archived(true);
+    if let Some(since) = wanted.since() {
+        options = options.since(since);
+    }
+    let list = home.store()?.list(&options)?;
+    for unlisted in list.unlisted {
+        out.complain(&unlisted.error.into());
+    }
+    for listed in list.sessions {
+        let time = Timestamp::try_from(listed.last.unwrap_or(listed.changed)).ok();
+        let key = match by {
+            By::Agent => String::from(OWN),
+            By::Day => time.map_or_else(|| String::from("-"), |time| time.strftime("%Y-%m-%d").to_string()),
+            By::Session => format!("{OWN}:{}", listed.key),
+            By::Project | By::Model => String::from("-"),
+        };
+        let (messages, bytes) = (listed.messages_kept, listed.len);
+        let own = Sums { sessions: 1, messages, bytes, ..Sums::default() };
+        sums.entry(key).or_default().add(&own);
+    }
+    Ok(())
+}
+
+fn print(sums: &BTreeMap<String, Sums>, by: By, out: &mut Out) -> Result<Exit, Failure> {
+    let title = match by {
+        By::Agent => "agent",
+        By::Project => "project",
+        By::Day => "day",
+        By::Model => "model",
+        By::Session => "session",
+    };
+    if out.json {
+        for (name, sums) in sums {
+            out.object(&SumsObject { by: title, name, sums: *sums })?;
+        }
+        return Ok(Exit::Done);
+    }
+    if sums.is_empty() {
+        out.note("no sessions found; annals ls lists what there is");
+        return Ok(Exit::Done);
+    }
+    let mut rows: Vec<(&str, Sums)> = sums.iter().map(|(name, sums)| (&name[..], *sums)).collect();
+    match by {
+        By::Day => rows.reverse(),
+        _ => rows.sort_by_key(|(_, sums)| std::cmp::Reverse(sums.bytes)),
+    }
+    let mut total = Sums::default();
+    rows.iter().for_each(|(_, sums)| total.add(sums));
+    let left_out = rows.len().saturating_sub(ROWS_SHOWN);
+    rows.truncate(ROWS_SHOWN);
+    if rows.len() > 1 {
+        rows.push(("all", total));
+    }
+    let title = title.to_uppercase();
+    let head =
+        [&title, "SESSIONS", "MESSAGES", "TOOLS", "INPUT", "CACHED", "OUTPUT", "IMAGES", "SIZE", "DUPLICATE"];
+    let cells = |(row, sums): &(&str, Sums)| {
+        let sessions = match sums.subagents {
+            0 => count(sums.sessions),
+            subagents => format!("{}+{}", count(sums.sessions), count(subagents)),
+        };
+        vec![
+            one_line(&name(row), NAME_MAX),
+            sessions,
+            count(sums.messages),
+            count(sums.tool_calls),
+            tokens(sums.input_tokens + sums.cache_written_tokens),
+            tokens(sums.cache_read_tokens),
+            tokens(sums.output_tokens),
+            count(sums.images),
+            size(sums.bytes),
+            size(sums.duplicate_bytes),
+        ]
+    };
+    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    table::print(&head, &cells, &[1, 2, 3, 4, 5, 6, 7, 8, 9], out)?;
+    if left_out > 0 {
+        out.note(format_args!("{} more; --json has them", count(left_out as u64)));
+    }
+    if total.damaged_lines > 0 {
+        let lines = plural(total.damaged_lines, "damaged line");
+        out.note(format_args!("{lines}; annals verify describes them"));
+    }
+    Ok(Exit::Done)
+}
+
+/// `12.3k`, `4.5M`: people compare tokens, and don't count them.
+fn tokens(number: u64) -> String {
+    match number {
+        0..10_000 => count(number),
+        10_000..1_000_000 => format!("{:.1}k", number as f64 / 1e3),
+        _ => format!("{:.1}M", number as f64 / 1e6),
+    }
+}

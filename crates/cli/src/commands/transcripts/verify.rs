@@ -1,0 +1,259 @@
+//! `annals verify`: is every byte what it should be, and is every transcript what its agent can go on with?
+
+use std::path::PathBuf;
+
+use annals_formats::transcript::{Effect, Problem};
+use annals_formats::{Remark, Transcript, open_log};
+use annals_session::ListOptions;
+use jsonl_core::{DamageKind, ReadOptions, Seals};
+use serde::Serialize;
+
+use super::show::is_told_apart;
+use crate::agents::{Agents, Found, Titles, Wanted, spool};
+
+use crate::args::Verify;
+use crate::commands::summary::{DamageObject, Summary, damage_text};
+use crate::exit::{Exit, Failure};
+use crate::files;
+use crate::human::{count, name, plural, size};
+use crate::out::{Out, Paint};
+use crate::progress::Progress;
+use crate::store::Home;
+
+#[derive(Serialize)]
+struct FileObject<'a> {
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'static str>,
+    /// `ok`, `unfinished`, `problems` or `damaged`.
+    verdict: &'static str,
+    #[serde(flatten)]
+    summary: Summary,
+    damages: Vec<DamageObject<'a>>,
+    damages_omitted: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problems: Option<Vec<ProblemObject>>,
+    /// What the problems do to the agent that goes on: `nothing`, `shortens` what it sees, or `prevents` it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resume: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct ProblemObject {
+    kind: &'static str,
+    line: u64,
+    id: Option<String>,
+    effect: &'static str,
+}
+
+/// A file that is looked at.
+struct Target {
+    path: PathBuf,
+    len: u64,
+    transcript: Option<Found>,
+}
+
+pub(crate) fn run(args: &Verify, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
+    let seals = match (args.require_checksums, args.ignore_checksums) {
+        (true, _) => Seals::Require,
+        (_, true) => Seals::Ignore,
+        _ => Seals::Check,
+    };
+    let options = ReadOptions::new().damages_kept(args.limit).seals(seals);
+    let targets = targets(args, home, out)?;
+    let progress = Progress::of(targets.iter().map(|target| target.len).sum());
+    let options = options.progress(progress.bytes_done.clone());
+    let mut worst = Exit::Done;
+    let mut counts = Counts::default();
+    for target in &targets {
+        match verify(target, args, &options, &mut counts, out) {
+            Ok(exit) => worst = worst.max(exit),
+            Err(failure @ (Failure::Pipe | Failure::Output(_))) => return Err(failure),
+            Err(failure) => out.complain(&failure),
+        }
+    }
+    drop(progress);
+    let Counts { files, bytes, damaged, stuck } = counts;
+    if !out.json && files > 1 {
+        let stuck = match stuck {
+            0 => String::new(),
+            count => format!(
+                ", {} that {} agent can't go on with",
+                count,
+                if count == 1 { "its" } else { "their" }
+            ),
+        };
+        let (damaged, files) = (count(damaged), plural(files, "file"));
+        out.line(format_args!("{damaged} of {files} damaged{stuck}, {} checked", size(bytes)))?;
+    }
+    Ok(worst)
+}
+
+#[derive(Default)]
+struct Counts {
+    files: u64,
+    bytes: u64,
+    damaged: u64,
+    stuck: u64,
+}
+
+/// The files that are meant; all sessions where none are named.
+fn targets(args: &Verify, home: &Home, out: &mut Out) -> Result<Vec<Target>, Failure> {
+    let wanted = Wanted::of(&args.filter)?;
+    let agents = Agents::of_environment();
+    let mut targets = Vec::new();
+    if args.names.is_empty() {
+        let titles = Titles::default();
+        for found in agents.all(out).into_iter().filter(|found| wanted.takes(found)) {
+            if wanted.asks_for_project() {
+                let glance = found.glance(&titles).ok().flatten();
+                if !glance.is_some_and(|glance| wanted.project(glance.overview.project.as_deref())) {
+                    continue;
+                }
+            }
+            let (path, len) = (found.path().to_owned(), found.entry.len);
+            targets.push(Target { path, len, transcript: Some(found) });
+        }
+        if wanted.own() {
+            let list = home.store()?.list(&ListOptions::new().titles(false).archived(true))?;
+            for unlisted in list.unlisted {
+                out.complain(&unlisted.error.into());
+            }
+            let since = |changed| wanted.since().is_none_or(|since| changed >= since);
+            let own = list.sessions.into_iter().filter(|listed| since(listed.changed));
+            targets.extend(own.map(|own| Target { path: own.path, len: own.len, transcript: None }));
+        }
+        return Ok(targets);
+    }
+    for found in files::find(&args.names, home, &agents, out) {
+        let is_own = found.session.is_some();
+        let transcript = match found.transcript {
+            None if !is_own => {
+                let found = Found::of_file(&found.path).ok().flatten();
+                found.filter(|found| is_told_apart(found.agent))
+            }
+            transcript => transcript,
+        };
+        if transcript.as_ref().is_none_or(|transcript| wanted.takes(transcript)) {
+            targets.push(Target { path: found.path, len: found.len, transcript });
+        }
+    }
+    Ok(targets)
+}
+
+fn verify(
+    target: &Target,
+    args: &Verify,
+    options: &ReadOptions,
+    counts: &mut Counts,
+    out: &mut Out,
+) -> Result<Exit, Failure> {
+    let (log, packed) = match &target.transcript {
+        Some(_) => open_log(&target.path, options, &spool())?,
+        None => (options.open(&target.path)?, None),
+    };
+    let report = log.verify()?;
+    let problems = match &target.transcript {
+        Some(_) => Transcript::open_in(&target.path, &spool())?.map(|transcript| transcript.problems()),
+        None => None,
+    };
+    let effect = problems.iter().flatten().map(|problem| problem.effect).max().unwrap_or(Effect::Nothing);
+    let path = target.path.display().to_string();
+    let (verdict, exit) = match () {
+        () if packed.is_some() => ("damaged", Exit::Damaged),
+        () if report.is_clean() && effect > Effect::Nothing => ("problems", Exit::Findings),
+        () if report.is_clean() => ("ok", Exit::Done),
+        () if report.is_in_flight() => ("unfinished", Exit::Findings),
+        () => ("damaged", Exit::Damaged),
+    };
+    counts.files += 1;
+    counts.bytes += report.bytes.sum();
+    counts.damaged += u64::from(exit == Exit::Damaged);
+    counts.stuck += u64::from(effect == Effect::Prevents);
+    if out.json {
+        let told = |problem: &Problem| ProblemObject {
+            kind: problem.kind.name(),
+            line: problem.line,
+            id: problem.id.clone(),
+            effect: problem.effect.name(),
+        };
+        out.object(&FileObject {
+            path: &path,
+            agent: target.transcript.as_ref().map(|found| found.agent.name()),
+            verdict,
+            summary: Summary::of(&report),
+            damages: report.damages.iter().map(DamageObject::of).collect(),
+            damages_omitted: report.omitted(),
+            resume: problems.as_ref().map(|_| effect.name()),
+            problems: problems.map(|problems| problems.iter().map(told).collect()),
+        })?;
+        return Ok(exit);
+    }
+    let paint = if exit == Exit::Damaged { Paint::Bad } else { Paint::Plain };
+    let mut line = format!(
+        "{} {}: {}",
+        out.paint(paint, format_args!("{verdict:<10}")),
+        name(&path),
+        plural(report.records, "record")
+    );
+    if report.sealed > 0 {
+        line += &format!(", {} with checksum", count(report.sealed));
+    }
+    if report.blank > 0 {
+        line += &format!(", {}", plural(report.blank, "blank line"));
+    }
+    if report.unterminated {
+        line += ", the last without its newline";
+    }
+    if report.is_in_flight() {
+        line += ", and an unfinished line at the end";
+    } else if report.damaged() > 0 {
+        line += &format!(", {}", plural(report.damaged(), "damaged line"));
+    }
+    if report.bytes.missing > 0 {
+        line += &format!(", {} bytes went missing while reading", count(report.bytes.missing));
+    }
+    out.line(line)?;
+    for damage in report.damages.iter().filter(|damage| damage.kind != DamageKind::Mismatch) {
+        out.line(format_args!("             {}", damage_text(damage)))?;
+    }
+    if report.omitted() > 0 {
+        out.line(format_args!("             … and {} more; --limit shows them", count(report.omitted())))?;
+    }
+    if let Some(Remark::Packed { .. }) = &packed {
+        out.line(format_args!(
+            "             {}",
+            name(&packed.map(|remark| remark.to_string()).unwrap_or_default())
+        ))?;
+    }
+    print_problems(&problems.unwrap_or_default(), args.limit, out)?;
+    match effect {
+        Effect::Nothing => {}
+        Effect::Prevents => {
+            out.line(out.paint(Paint::Bad, "             its agent can't go on with this session"))?;
+        }
+        _ => out.line("             its agent goes on without what was said before")?,
+    }
+    Ok(exit)
+}
+
+/// What is wrong with a transcript, the worst first.
+fn print_problems(problems: &[Problem], limit: usize, out: &mut Out) -> Result<(), Failure> {
+    let mut sorted: Vec<&Problem> = problems.iter().collect();
+    sorted.sort_by_key(|problem| std::cmp::Reverse(problem.effect));
+    for problem in sorted.iter().take(limit) {
+        let id = problem.id.as_deref().map(|id| format!(" ({})", name(id))).unwrap_or_default();
+        let place = if problem.line > 0 { format!("line {}: ", problem.line) } else { String::new() };
+        let effect = match problem.effect {
+            Effect::Nothing => "",
+            Effect::Prevents => "; keeps its agent from going on",
+            _ => "; cuts off what came before",
+        };
+        out.line(format_args!("             {place}{}{id}{effect}", problem.kind))?;
+    }
+    let rest = sorted.len().saturating_sub(limit);
+    if rest > 0 {
+        out.line(format_args!("             … and {} more; --limit shows them", count(rest as u64)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,272 @@
+//! Are the sessions of all agents found, shown, searched, counted and taken along?
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::Place;
+
+const CLAUDE: &str = "24fbb56b-6e96-4214-9ceb-29ece1d56173";
+const CODEX: &str = "01a02363-3f70-75b6-9193-ee3947ccaccd";
+
+fn formats() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../formats/tests/testdata"))
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+        return;
+    }
+    fs::copy(from, to).unwrap();
+}
+
+/// A user with the sessions of five agents, and one of annals.
+fn user() -> Place {
+    let place = Place::new();
+    for (from, to) in [
+        ("claude-code/projects", ".claude/projects"),
+        ("codex", ".codex"),
+        ("pi/sessions", ".pi/agent/sessions"),
+        ("picoclaw", ".picoclaw/workspace/sessions"),
+        ("aish", ".aish/history/sessions"),
+    ] {
+        copy(&formats().join(from), &place.path("user").join(to));
+    }
+    place.annals_with(&["append", "mine"], b"{\"role\":\"user\",\"content\":\"my own ferry\"}\n").check(0);
+    place
+}
+
+fn ids(objects: &[Value]) -> Vec<&str> {
+    objects.iter().map(|object| object["id"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn sessions_of_all_agents_are_listed_with_what_is_known_of_them() {
+    let place = user();
+    let objects = place.annals(&["--json", "ls"]).check(0).objects();
+    let agents: std::collections::BTreeSet<&str> =
+        objects.iter().map(|object| object["agent"].as_str().unwrap()).collect();
+    let known = ["aish", "annals", "claude-code", "codex", "pi", "picoclaw"];
+    assert!(agents.into_iter().eq(known), "{objects:?}");
+    let codex = objects.iter().find(|object| object["id"] == CODEX).unwrap();
+    for (name, value) in [
+        ("title", json!("berth planner refactor")),
+        ("project", json!("/home/u/src/berth-planner")),
+        ("branch", json!("main")),
+        ("model", json!("gpt-y")),
+        ("messages", json!(10)),
+        ("messages_exact", json!(true)),
+        ("start", json!("2026-08-21T08:15:03.822Z")),
+    ] {
+        assert_eq!(codex[name], value, "{name}");
+    }
+    // Sub-agents' transcripts belong to their sessions.
+    assert!(!ids(&objects).contains(&"agent-a91f03"));
+    let more = place.annals(&["--json", "ls", "--subagents"]).check(0).objects();
+    assert!(ids(&more).contains(&"agent-a91f03"));
+    // Newest first, whoever's.
+    let times: Vec<&str> = objects.iter().map(|object| object["changed"].as_str().unwrap()).collect();
+    assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
+    let text = place.annals(&["ls", "--agent", "codex"]).check(0).out;
+    let mut lines = text.lines();
+    assert!(lines.next().unwrap().starts_with("ID        AGENT  PROJECT"), "{text}");
+    assert_eq!(lines.count(), 3, "{text}");
+}
+
+#[test]
+fn filters_choose() {
+    let place = user();
+    let listed = |args: &[&str]| place.annals(&[&["--json", "ls"], args].concat()).check(0).objects();
+    assert_eq!(ids(&listed(&["--agent", "annals"])), ["mine"]);
+    assert_eq!(ids(&listed(&["--project", "berth-planner"])), [CODEX]);
+    assert_eq!(listed(&["--agent", "pi", "--agent", "codex"]).len(), 5);
+    assert_eq!(listed(&["--since", "2999-01-01"]).len(), 0);
+    assert_eq!(listed(&["--limit", "2"]).len(), 2);
+    let wrong = place.annals(&["ls", "--agent", "nobody"]).check(2);
+    assert!(wrong.talk.contains("claude-code, codex, pi"), "{wrong:?}");
+}
+
+#[test]
+fn a_session_is_meant_by_the_beginning_of_its_id() {
+    let place = user();
+    let text = place.annals(&["show", "24fb"]).check(0);
+    assert!(
+        text.out.starts_with("claude-code  blank berth importer  /home/u/src/harbour-api  (main)"),
+        "{text:?}"
+    );
+    assert!(text.talk.contains("its sub-agents have 1 transcript"), "{text:?}");
+    assert!(text.out.contains("→ Bash") && !text.out.contains("file-history"), "{text:?}");
+    let line = place.annals(&["--json", "show", "claude-code:24fb@3"]).check(0).objects();
+    assert_eq!((line.len(), &line[0]["record"]["type"]), (1, &json!("assistant")));
+    let several = place.annals(&["show", "01a0"]).check(1);
+    assert!(several.talk.contains("there are several: 01a0"), "{several:?}");
+    place.annals(&["show", "nobody-has-this"]).check(3);
+    // Too short for an id: a key that was mistyped.
+    place.annals(&["show", "24f"]).check(3);
+    // What is annals's own comes first.
+    place.annals_with(&["append", "24fb"], b"{\"role\":\"user\",\"content\":\"own\"}\n").check(0);
+    assert!(place.annals(&["show", "24fb"]).check(0).out.contains("own"));
+}
+
+#[test]
+fn the_end_of_a_session_is_that_of_all_of_it() {
+    let place = user();
+    for id in ["24fb", CODEX, "418d7417"] {
+        let texts = |args: &[&str]| -> Vec<Value> {
+            let objects = place.annals(&[&["--json"], args].concat()).check(0).objects();
+            let texts = objects.into_iter().map(|object| object["text"].clone());
+            texts.filter(|text| *text != "").collect()
+        };
+        let all = texts(&["show", id]);
+        assert_eq!(texts(&["show", id, "--tail", "2"]), all[all.len() - 2..]);
+        assert_eq!(texts(&["tail", "-n", "3", id]), all[all.len() - 3..]);
+    }
+    let said = place.annals(&["--json", "show", "24fb", "--role", "tool"]).check(0).objects();
+    assert!(
+        !said.is_empty()
+            && said
+                .iter()
+                .all(|object| object["text"] == "" || object["record"].to_string().contains("tool"))
+    );
+}
+
+#[test]
+fn what_was_said_is_found_by_role_and_never_in_an_image() {
+    let place = user();
+    let all = place.annals(&["--json", "search", "ferry"]).check(0);
+    assert!(all.talk.contains("sessions searched, "), "{all:?}");
+    let objects = all.objects();
+    assert!(objects.iter().any(|hit| hit["agent"] == "annals" && hit["session"] == "mine"));
+    let roles = |args: &[&str]| -> Vec<String> {
+        let objects = place.annals(&[&["--json", "search"], args].concat()).objects();
+        objects.iter().map(|hit| hit["role"].to_string()).collect()
+    };
+    let by_user = roles(&["--role", "user", "--agent", "claude-code", "importer"]);
+    assert!(!by_user.is_empty() && by_user.iter().all(|role| role == "\"user\""), "{by_user:?}");
+    assert!(!roles(&["--role", "tool", "row.rs"]).is_empty());
+    // The mirrored event is not what was said again.
+    assert_eq!(roles(&["--agent", "codex", "--role", "user", "Refactor the berth planner, keep"]).len(), 1);
+    // The first bytes of every PNG.
+    let image = place.annals(&["search", "iVBORw0KGgo"]).check(1);
+    assert_eq!(image.out, "");
+    place.annals(&["search", "--records", "iVBORw0KGgo"]).check(0);
+    let around =
+        place.annals(&["search", "-C", "3", "--agent", "claude-code", "--role", "user", "05:20"]).check(0);
+    assert!(around.out.contains(": …he 05:20 de…\n"), "{around:?}");
+}
+
+#[test]
+fn sessions_are_counted_once_however_often_they_are_copied() {
+    let place = user();
+    let of = |by: &str| -> Vec<Value> { place.annals(&["--json", "stats", "--by", by]).check(0).objects() };
+    let agents = of("agent");
+    let claude = agents.iter().find(|sums| sums["name"] == "claude-code").unwrap().clone();
+    assert_eq!((&claude["sessions"], &claude["subagents"]), (&json!(3), &json!(1)));
+    for by in ["project", "day", "model", "session"] {
+        for name in ["output_tokens", "input_tokens", "cache_read_tokens", "answers"] {
+            let sum = |all: &[Value]| all.iter().map(|sums| sums[name].as_u64().unwrap()).sum::<u64>();
+            assert_eq!(sum(&of(by)), sum(&agents), "{name} by {by}");
+        }
+    }
+    // A fork is another file with the same answers.
+    let projects = place.path("user/.claude/projects/-home-u-src-harbour-api");
+    fs::copy(projects.join(format!("{CLAUDE}.jsonl")), projects.join("00000000-fork.jsonl")).unwrap();
+    let again = of("agent").into_iter().find(|sums| sums["name"] == "claude-code").unwrap();
+    assert_eq!(again["sessions"], 4);
+    for name in ["output_tokens", "input_tokens", "cache_read_tokens", "cache_written_tokens", "answers"] {
+        assert_eq!(again[name], claude[name], "{name}");
+    }
+}
+
+#[test]
+fn what_keeps_an_agent_from_going_on_is_told() {
+    let place = user();
+    let objects = place.annals(&["--json", "verify", "--agent", "claude-code"]).check(4).objects();
+    let of = |id: &str| objects.iter().find(|file| file["path"].as_str().unwrap().contains(id)).unwrap();
+    assert_eq!((&of(CLAUDE)["verdict"], &of(CLAUDE)["resume"]), (&json!("ok"), &json!("nothing")));
+    let stuck = of("692f46ca");
+    assert_eq!(stuck["resume"], "prevents");
+    assert!(stuck["problems"].as_array().unwrap().contains(
+        &json!({"kind": "result_without_call", "line": 24, "id": "toolu_unknown", "effect": "prevents"})
+    ));
+    let text = place.annals(&["verify", "692f46ca"]).check(4).out;
+    assert!(text.contains("its agent can't go on with this session"), "{text}");
+}
+
+#[test]
+fn documents_say_what_they_leave_out() {
+    let place = user();
+    let markdown = place.annals(&["export", "--to", "markdown", "-", "24fb"]).check(0);
+    assert!(
+        markdown.out.starts_with("# blank berth importer\n\n- agent: `claude-code 2.1.220`\n"),
+        "{markdown:?}"
+    );
+    assert!(
+        markdown.out.contains("Fix it & explain <why>.") && markdown.talk.contains("2 of 2 records progress")
+    );
+    let done = place.annals(&["export", "--to", "html", "read", "24fb", "mine"]).check(0);
+    assert!(done.out.contains("html: 2 sessions exported"), "{done:?}");
+    let html = fs::read_to_string(place.path(&format!("read/claude-code-{CLAUDE}.html"))).unwrap();
+    assert!(
+        html.contains("Fix it &amp; explain &lt;why&gt;.") && html.contains("src=\"data:image/png;base64,")
+    );
+    assert!(!html.contains("<script") && !html.contains("http://") && !html.contains("https://"));
+    let own = fs::read_to_string(place.path("read/mine.html")).unwrap();
+    assert!(own.contains("my own ferry"));
+    // Nothing is written over.
+    place.annals(&["export", "--to", "html", "read", "mine"]).check(1);
+    place.annals(&["export", "--to", "markdown", "-", "24fb", "mine"]).check(2);
+}
+
+#[test]
+fn a_transcript_is_imported_once_and_goes_on() {
+    let place = user();
+    let done = place.annals(&["--json", "import", CODEX]).check(0).objects();
+    assert_eq!(
+        (&done[0]["outcome"], &done[0]["messages"], &done[0]["notes"]),
+        (&json!("imported"), &json!(6), &json!(31))
+    );
+    let again = place.annals(&["--json", "import", CODEX]).check(0).objects();
+    assert_eq!(again[0]["outcome"], "unchanged");
+    let key = format!("codex:{CODEX}");
+    assert!(place.annals(&["show", "--key", &key]).check(0).out.contains("yes, revert"));
+    let file =
+        fs::read_dir(place.path("user/.codex/sessions/2026/08/21")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&file).unwrap();
+    bytes.extend_from_slice(b"{\"timestamp\":\"2026-08-21T09:00:00Z\",\"type\":\"response_item\",\"payload\":{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"one more\"}]}}\n");
+    fs::write(&file, bytes).unwrap();
+    let more = place.annals(&["--json", "import", CODEX]).check(0).objects();
+    assert_eq!((&more[0]["outcome"], &more[0]["messages"]), (&json!("continued"), &json!(1)));
+    let folder = place.annals(&["import", "--dry-run", "user/.claude/projects"]).check(0);
+    assert!(folder.out.contains("claude-code: would be: 4 sessions imported"), "{folder:?}");
+    place.annals(&["import", "nothing-of-this-name"]).check(3);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_search_says_how_far_it_came() {
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+    let place = Place::new();
+    let line = "{\"type\":\"user\",\"uuid\":\"u\",\"parentUuid\":null,\"message\":{\"role\":\"user\",\"content\":\"word\"}}\n";
+    for number in 0..3 {
+        place.file(&format!("user/.claude/projects/p/{number}.jsonl"), line.repeat(400_000));
+    }
+    let mut child = place.command(&["search", "-e", "wo.d"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    let mut first = [0; 10];
+    out.read_exact(&mut first).unwrap();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    // It goes on printing until it sees the signal.
+    std::io::copy(&mut out, &mut std::io::sink()).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let talk = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{talk}");
+    assert!(talk.contains("interrupted: ") && talk.contains(" of 3 sessions searched, "), "{talk}");
+}

@@ -1,0 +1,329 @@
+//! A transcript of any agent: what all of them can say.
+
+use std::path::Path;
+
+use jsonl_core::{Log, ReadOptions};
+
+use crate::chat::{self, Chat};
+use crate::claude_code::{self, ClaudeCode};
+use crate::codex::{self, Codex};
+use crate::detect::detect_in;
+use crate::error::Result;
+use crate::foreign::Remark;
+use crate::gemini::{self, Gemini};
+use crate::lines;
+use crate::packed;
+use crate::pi::{self, Pi};
+use crate::reading::{self, Reading};
+use crate::transcript::{Agent, Answer, Conversation, Glance, Message, Overview, Problem, ToolCall};
+
+/// A transcript, whoever wrote it.
+///
+/// ```
+/// # fn main() -> annals_formats::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("s.jsonl");
+/// # std::fs::write(&path, concat!(
+/// #   r#"{"type":"session","version":3,"id":"s","cwd":"/w"}"#, "\n",
+/// #   r#"{"type":"message","id":"a","parentId":null,"message":{"role":"user","content":"hi"}}"#, "\n",
+/// # )).unwrap();
+/// use annals_formats::Transcript;
+///
+/// let Some(transcript) = Transcript::open(&path)? else { panic!() };
+/// for index in transcript.conversation().messages {
+///     let message = transcript.message(index)?;
+///     assert_eq!((transcript.agent().name(), message.role.name(), &*message.text()), ("pi", "user", "hi"));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Transcript {
+    /// Of Claude Code.
+    ClaudeCode(ClaudeCode),
+    /// Of Codex.
+    Codex(Codex),
+    /// Of pi.
+    Pi(Pi),
+    /// Of Gemini CLI.
+    Gemini(Gemini),
+    /// Of picoclaw, orca, aish, or some other program.
+    Chat(Chat),
+}
+
+/// What is counted of a transcript of which no index is kept, so that it may be very large.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// What it says of its session.
+    pub overview: Overview,
+    /// What each answer took.
+    pub answers: Vec<Answer>,
+}
+
+macro_rules! whoevers {
+    ($self:ident, $transcript:ident => $what:expr) => {
+        match $self {
+            Self::ClaudeCode($transcript) => $what,
+            Self::Codex($transcript) => $what,
+            Self::Pi($transcript) => $what,
+            Self::Gemini($transcript) => $what,
+            Self::Chat($transcript) => $what,
+        }
+    };
+}
+
+impl Transcript {
+    /// Finds out whose it is, and reads it; `None` if it is nobody's that is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`](crate::Error::Log) if it can't be read, [`Error::Packed`](crate::Error::Packed) if it is packed.
+    pub fn open(path: impl AsRef<Path>) -> Result<Option<Self>> {
+        Self::opened(path.as_ref(), packed::open(path.as_ref(), None)?)
+    }
+
+    /// The same; what is packed is unpacked into a file without a name in `spool`, which goes away with the transcript.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`](crate::Error) if it can't be read, or nothing can be written there.
+    pub fn open_in(path: impl AsRef<Path>, spool: &Path) -> Result<Option<Self>> {
+        Self::open_with(path, &ReadOptions::new(), spool)
+    }
+
+    /// The same, read as the options say: on how many threads, and who is told how far it has come. Nothing is ever mapped.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_in`](Self::open_in).
+    pub fn open_with(path: impl AsRef<Path>, options: &ReadOptions, spool: &Path) -> Result<Option<Self>> {
+        Self::opened(path.as_ref(), packed::open_with(path.as_ref(), options, Some(spool))?)
+    }
+
+    fn opened(path: &Path, opened: (Log, Option<Remark>)) -> Result<Option<Self>> {
+        let Some(agent) = detect_in(&opened.0, path)? else { return Ok(None) };
+        Self::of(agent, path, opened).map(Some)
+    }
+
+    /// Reads it as that agent's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`](crate::Error::Log) if it can't be read, [`Error::Packed`](crate::Error::Packed) if it is packed.
+    pub fn open_as(agent: Agent, path: impl AsRef<Path>) -> Result<Self> {
+        Self::of(agent, path.as_ref(), packed::open(path.as_ref(), None)?)
+    }
+
+    fn of(agent: Agent, path: &Path, opened: (Log, Option<Remark>)) -> Result<Self> {
+        Ok(match agent {
+            Agent::ClaudeCode => Self::ClaudeCode(ClaudeCode::of(opened)?),
+            Agent::Codex => Self::Codex(Codex::of(opened)?),
+            Agent::Pi => Self::Pi(Pi::of(opened)?),
+            Agent::Gemini => Self::Gemini(Gemini::of(opened)?),
+            Agent::Picoclaw | Agent::Orca | Agent::Aish | Agent::Chat => {
+                Self::Chat(Chat::of(agent, path, opened)?)
+            }
+        })
+    }
+
+    /// Reads the last messages of a conversation, without reading what is in front of them where that can be helped. Of a
+    /// transcript that is not read whole, lines have no numbers, and the overview is that of its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_in`](Self::open_in).
+    pub fn open_end(
+        path: impl AsRef<Path>,
+        spool: &Path,
+        messages: usize,
+    ) -> Result<Option<(Self, Conversation)>> {
+        let path = path.as_ref();
+        let mut len = END_LEN;
+        loop {
+            let opened = packed::open(path, Some(spool))?;
+            let Some(agent) = detect_in(&opened.0, path)? else { return Ok(None) };
+            let (found, start) = match agent {
+                Agent::ClaudeCode => {
+                    let (found, start) = ClaudeCode::end_of(opened, len)?;
+                    (Self::ClaudeCode(found), start)
+                }
+                Agent::Codex => {
+                    let (found, start) = Codex::end_of(opened, len)?;
+                    (Self::Codex(found), start)
+                }
+                Agent::Pi => {
+                    let (found, start) = Pi::end_of(opened, len)?;
+                    (Self::Pi(found), start)
+                }
+                _ => (Self::of(agent, path, opened)?, 0),
+            };
+            let mut conversation = found.conversation();
+            let count = conversation.messages.len();
+            if count >= messages || start == 0 {
+                conversation.messages.drain(..count.saturating_sub(messages));
+                return Ok(Some((found, conversation)));
+            }
+            len = len.saturating_mul(8);
+        }
+    }
+
+    /// What a file's head and end say of its session: two reads, however large it is. Of a packed one, the head.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`](crate::Error::Log) if it can't be read.
+    pub fn glance(agent: Agent, path: impl AsRef<Path>) -> Result<Glance> {
+        fn of<R: Reading>(path: &Path) -> Result<Glance> {
+            let log = lines::open(path)?;
+            if packed::is_packed(&log)? {
+                return reading::glance_packed::<R>(&log, path);
+            }
+            reading::glance::<R>(&log)
+        }
+        let path = path.as_ref();
+        match agent {
+            Agent::ClaudeCode => of::<claude_code::Index>(path),
+            Agent::Codex => of::<codex::Index>(path),
+            Agent::Pi => of::<pi::Index>(path),
+            Agent::Gemini => of::<gemini::Index>(path),
+            Agent::Picoclaw | Agent::Orca | Agent::Aish | Agent::Chat => {
+                let mut glance = of::<chat::Index>(path)?;
+                chat::describe(agent, path, &mut glance.overview);
+                Ok(glance)
+            }
+        }
+    }
+
+    /// Counts what is in a transcript, without keeping an index of it. `see` gets every record's text on whatever thread, and
+    /// what it makes of that comes to `each` in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_in`](Self::open_in).
+    pub fn tally<T: Send>(
+        agent: Agent,
+        path: impl AsRef<Path>,
+        spool: &Path,
+        see: impl Fn(&[u8]) -> T + Sync,
+        each: impl FnMut(T),
+    ) -> Result<Tally> {
+        fn of<R: Reading>(
+            (mut index, remark): (R, Option<Remark>),
+            answers: impl FnOnce(R) -> Vec<Answer>,
+        ) -> Tally {
+            index.overview().remarks.extend(remark);
+            let overview = std::mem::take(index.overview());
+            Tally { overview, answers: answers(index) }
+        }
+        let path = path.as_ref();
+        let (log, remark) = packed::open(path, Some(spool))?;
+        Ok(match agent {
+            Agent::ClaudeCode => {
+                of((reading::tally(&log, see, each)?, remark), |index: claude_code::Index| index.answers)
+            }
+            Agent::Codex => {
+                of((reading::tally(&log, see, each)?, remark), |index: codex::Index| index.answers)
+            }
+            Agent::Pi => of((reading::tally(&log, see, each)?, remark), |index: pi::Index| index.answers),
+            Agent::Gemini => {
+                of((reading::tally(&log, see, each)?, remark), |index: gemini::Index| index.answers)
+            }
+            Agent::Picoclaw | Agent::Orca | Agent::Aish | Agent::Chat => {
+                let mut found = of((reading::tally(&log, see, each)?, remark), |_: chat::Index| Vec::new());
+                chat::describe(agent, path, &mut found.overview);
+                found
+            }
+        })
+    }
+
+    /// Who wrote it.
+    #[must_use]
+    pub fn agent(&self) -> Agent {
+        whoevers!(self, transcript => transcript.agent())
+    }
+
+    /// What it says of its session.
+    #[must_use]
+    pub fn overview(&self) -> &Overview {
+        whoevers!(self, transcript => transcript.overview())
+    }
+
+    /// The records that are messages, in the order of the file; what doesn't count, too.
+    #[must_use]
+    pub fn messages(&self) -> Vec<usize> {
+        whoevers!(self, transcript => transcript.messages().collect())
+    }
+
+    /// What was said that counts.
+    #[must_use]
+    pub fn conversation(&self) -> Conversation {
+        whoevers!(self, transcript => transcript.conversation())
+    }
+
+    /// Every record of that conversation, those with nothing but tools, too, in the order of the file.
+    #[must_use]
+    pub fn records(&self) -> Vec<usize> {
+        whoevers!(self, transcript => transcript.records())
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        whoevers!(self, transcript => transcript.log())
+    }
+
+    /// A record, with what it says; without parts if there is no such record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
+    pub fn message(&self, index: usize) -> Result<Message> {
+        whoevers!(self, transcript => transcript.message(index))
+    }
+
+    /// The same with the [data](crate::transcript::Image::data) of its images.
+    ///
+    /// # Errors
+    ///
+    /// As [`message`](Self::message).
+    pub fn message_with_images(&self, index: usize) -> Result<Message> {
+        whoevers!(self, transcript => transcript.message_with_images(index))
+    }
+
+    /// A record, byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`](crate::Error::Log) if it can't be read any longer.
+    pub fn raw(&self, index: usize) -> Result<Vec<u8>> {
+        whoevers!(self, transcript => transcript.raw(index))
+    }
+
+    /// Every tool call, in the order of the file, with its result.
+    #[must_use]
+    pub fn tool_calls(&self) -> Vec<ToolCall> {
+        whoevers!(self, transcript => transcript.tool_calls())
+    }
+
+    /// What each answer of the model took, where the agent writes it down.
+    #[must_use]
+    pub fn answers(&self) -> &[Answer] {
+        match self {
+            Self::ClaudeCode(transcript) => transcript.answers(),
+            Self::Codex(transcript) => transcript.answers(),
+            Self::Pi(transcript) => transcript.answers(),
+            Self::Gemini(transcript) => transcript.answers(),
+            Self::Chat(_) => &[],
+        }
+    }
+
+    /// What is not as its format, or the model's interface, wants it, in the order of the file. Damaged lines are among the
+    /// overview's remarks.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        whoevers!(self, transcript => transcript.problems())
+    }
+}
+
+/// So much of a file's end is read first for the last messages.
+const END_LEN: u64 = 1 << 20;

@@ -1,0 +1,189 @@
+//! How a transcript is read, whoever's it is: all of it, its end, or only its head and its end.
+
+use std::path::Path;
+
+use jsonl_core::{Log, Span};
+
+use crate::error::Result;
+use crate::foreign::Remark;
+use crate::lines::{self, Indexed};
+use crate::packed;
+use crate::transcript::{Glance, Overview};
+
+/// What a reader makes of a file's records, which come to it in the order of the file.
+pub(crate) trait Reading: Default {
+    /// What is seen of a record.
+    type Seen: Send;
+
+    /// What is seen of a line, on whatever thread; `None` if it is no JSON object.
+    fn see(span: Span, raw: &[u8]) -> Option<Self::Seen>;
+
+    /// Whether an object that was found inside a damaged line is a record, and not a part of one.
+    fn is_record(raw: &[u8]) -> bool;
+
+    /// Takes a record in. Lines are counted from 1; those of an end are not counted, and are 0.
+    fn take(&mut self, line: u64, seen: Self::Seen);
+
+    fn overview(&mut self) -> &mut Overview;
+
+    /// All records have come.
+    fn finish(&mut self, log: &Log) -> Result<()>;
+
+    /// Keeps only what is counted of the records to come, which saves the memory for an index of them.
+    fn count_only(&mut self);
+
+    /// One record, or what is none.
+    fn put(&mut self, line: u64, found: Indexed<Self::Seen>) {
+        let Overview { odd, remarks, .. } = self.overview();
+        if let Some(seen) = found.record(odd, remarks) {
+            self.take(line, seen);
+        }
+    }
+}
+
+/// Reads all of an open file, on all processors. What opening it had to say is among the remarks.
+pub(crate) fn read<R: Reading>((log, remark): (Log, Option<Remark>)) -> Result<(Log, R)> {
+    let mut reading: R = read_all(&log)?;
+    reading.overview().remarks.extend(remark);
+    Ok((log, reading))
+}
+
+fn read_all<R: Reading>(log: &Log) -> Result<R> {
+    let mut reading = R::default();
+    lines::index(log, R::see, R::is_record, |line, found| reading.put(line, found))?;
+    reading.finish(log)?;
+    Ok(reading)
+}
+
+/// Counts what is in a file, on all processors. `see` gets every record's text on whatever thread, and what it makes of that
+/// comes to `each` in the order of the file.
+pub(crate) fn tally<R: Reading, T: Send>(
+    log: &Log,
+    see: impl Fn(&[u8]) -> T + Sync,
+    mut each: impl FnMut(T),
+) -> Result<R> {
+    let mut reading = R::default();
+    reading.count_only();
+    lines::index(
+        log,
+        |span, raw| Some((R::see(span, raw)?, see(raw))),
+        R::is_record,
+        |line, found| {
+            let found = match found {
+                Indexed::Record((seen, more)) => {
+                    each(more);
+                    Indexed::Record(seen)
+                }
+                Indexed::Odd => Indexed::Odd,
+                Indexed::Remark(remark) => Indexed::Remark(remark),
+            };
+            reading.put(line, found);
+        },
+    )?;
+    reading.finish(log)?;
+    Ok(reading)
+}
+
+/// Reads the last bytes of an open file, from the beginning of a line on. Also returns where that is.
+pub(crate) fn read_end<R: Reading>(opened: (Log, Option<Remark>), len: u64) -> Result<(Log, R, u64)> {
+    let Some(from) = opened.0.len().checked_sub(len).filter(|from| *from > 0) else {
+        let (log, reading) = read(opened)?;
+        return Ok((log, reading, 0));
+    };
+    let log = opened.0;
+    // The byte in front tells whether a line begins there.
+    let start = next_line(&log, from - 1)?;
+    let part = log.part(Span { offset: start, len: log.len() - start })?;
+    let mut reading = R::default();
+    lines::index(&part, R::see, R::is_record, |_, found| reading.put(0, found))?;
+    reading.finish(&log)?;
+    Ok((log, reading, start))
+}
+
+/// Where the first line begins behind an offset.
+fn next_line(log: &Log, from: u64) -> Result<u64> {
+    let mut at = from;
+    while at < log.len() {
+        let step = WINDOW.min(log.len() - at);
+        let bytes = log.read(Span { offset: at, len: step })?;
+        if let Some(newline) = memchr::memchr(b'\n', &bytes) {
+            return Ok(at + newline as u64 + 1);
+        }
+        at += step;
+    }
+    Ok(log.len())
+}
+
+/// So much of a file's head and of its end is looked at.
+const WINDOW: u64 = 64 << 10;
+
+/// The head may be so long if its first line is.
+const HEAD_MAX: u64 = 1 << 20;
+
+/// Looks at the head and the end of a file: two reads, however large it is. A file that is no larger than both is read whole.
+pub(crate) fn glance<R: Reading>(log: &Log) -> Result<Glance> {
+    let len = log.len();
+    if len <= 2 * WINDOW {
+        let mut reading = R::default();
+        reading.count_only();
+        let bytes = log.read(Span { offset: 0, len })?;
+        each_line(&bytes, 0, |line, span, raw| put_raw(&mut reading, line, span, raw));
+        reading.finish(log)?;
+        return Ok(Glance { overview: std::mem::take(reading.overview()), seen: len, len: Some(len) });
+    }
+    let mut head = log.read(Span { offset: 0, len: WINDOW })?;
+    if !head.contains(&b'\n') {
+        head = log.read(Span { offset: 0, len: HEAD_MAX.min(len) })?;
+    }
+    head.truncate(memchr::memrchr(b'\n', &head).map_or(0, |at| at + 1));
+    let mut reading = R::default();
+    reading.count_only();
+    each_line(&head, 0, |line, span, raw| put_raw(&mut reading, line, span, raw));
+    let from = (len - WINDOW).max(head.len() as u64);
+    let end = log.read(Span { offset: from, len: len - from })?;
+    let first = memchr::memchr(b'\n', &end).map_or(end.len(), |at| at + 1);
+    each_line(&end[first..], from + first as u64, |_, span, raw| put_raw(&mut reading, 0, span, raw));
+    reading.finish(log)?;
+    let seen = (head.len() + end.len() - first) as u64;
+    Ok(Glance { overview: std::mem::take(reading.overview()), seen, len: Some(len) })
+}
+
+/// The same of a packed file: its head is unpacked, or all of it if that is little.
+pub(crate) fn glance_packed<R: Reading>(log: &Log, path: &Path) -> Result<Glance> {
+    let (mut head, is_whole) = packed::head(path, 2 * WINDOW)?;
+    if !is_whole {
+        head.truncate(memchr::memrchr(b'\n', &head).map_or(0, |at| at + 1));
+    }
+    let mut reading = R::default();
+    // Nothing is read again: nothing is in the log where it was unpacked.
+    reading.count_only();
+    each_line(&head, 0, |_, span, raw| put_raw(&mut reading, 0, span, raw));
+    reading.finish(log)?;
+    let seen = head.len() as u64;
+    Ok(Glance { overview: std::mem::take(reading.overview()), seen, len: is_whole.then_some(seen) })
+}
+
+/// A record that is whole is taken; nothing is said of anything else, for only reading all of it tells what is damaged.
+fn put_raw<R: Reading>(reading: &mut R, line: u64, span: Span, raw: &[u8]) {
+    let raw = lines::bare(raw);
+    let is_whole = || jsonl_core::scan::check(raw, jsonl_core::scan::NESTING_MAX).is_ok();
+    if raw.first() == Some(&b'{')
+        && std::str::from_utf8(raw).is_ok()
+        && is_whole()
+        && let Some(seen) = R::see(span, raw)
+    {
+        reading.take(line, seen);
+    }
+}
+
+fn each_line(bytes: &[u8], offset: u64, mut each: impl FnMut(u64, Span, &[u8])) {
+    let mut number = 0;
+    let mut at = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        number += 1;
+        let raw = line.strip_suffix(b"\n").unwrap_or(line);
+        let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+        each(number, Span { offset: offset + at, len: raw.len() as u64 }, raw);
+        at += line.len() as u64;
+    }
+}
