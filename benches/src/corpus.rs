@@ -95,7 +95,7 @@ impl Random {
         (self.next() % bound as u64) as usize
     }
 
-    fn part(&mut self) -> f64 {
+    pub(crate) fn part(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
@@ -136,7 +136,7 @@ const WORDS: [&str; 32] = [
 ];
 
 /// Text of about so many bytes: words, line breaks, now and then a tab.
-fn text(random: &mut Random, len: usize) -> String {
+pub(crate) fn text(random: &mut Random, len: usize) -> String {
     let mut text = String::with_capacity(len + 32);
     while text.len() < len {
         // The square makes the first words the frequent ones.

@@ -5,6 +5,8 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+mod agents;
+mod agents_corpus;
 mod appending;
 mod catalogs;
 mod corpus;
@@ -39,6 +41,7 @@ fn main() {
     catalogs::run(&folder(), size, &mut table);
     #[cfg(unix)]
     memories::run(&folder(), size, &mut table);
+    agents::run(&folder(), size, &mut table);
     table.finish();
 }
 

@@ -1,5 +1,5 @@
 //! Whatever is in another program's transcript: it is read to its end, every message leads back to its raw line, a copy of
-//! a line changes no total, and what is in front of a cut stays as it was.
+//! a line changes no total, what is in front of a cut stays as it was, and an index, a tally and what is taken along tell the same.
 //!
 //! The first bytes are orders: which lines of a real transcript are copied, dropped, cut or flipped. The rest goes in as it is.
 #![no_main]
@@ -7,28 +7,31 @@
 use std::fs;
 use std::path::Path;
 
-use annals_formats::claude_code::ClaudeCode;
-use annals_formats::codex::{Codex, titles};
-use annals_formats::detect;
-use annals_formats::pi::Pi;
-use annals_formats::transcript::{Conversation, Message, Overview};
+use annals_formats::codex::titles;
+use annals_formats::document::{DocumentKind, Head};
+use annals_formats::transcript::{Agent, Overview};
+use annals_formats::{Transcript, detect};
+use jsonl_core::ReadOptions;
 use libfuzzer_sys::fuzz_target;
 
-const CLAUDE: &[u8] = include_bytes!("../../examples/transcripts/claude-code.jsonl");
-const PI: &[u8] = include_bytes!("../../examples/transcripts/pi.jsonl");
-const CODEX: &[u8] = include_bytes!("../../examples/transcripts/codex.jsonl");
+const SOURCES: [(Agent, &[u8]); 5] = [
+    (Agent::ClaudeCode, include_bytes!("../../examples/transcripts/claude-code.jsonl")),
+    (Agent::Codex, include_bytes!("../../examples/transcripts/codex.jsonl")),
+    (Agent::Pi, include_bytes!("../../examples/transcripts/pi.jsonl")),
+    (Agent::Gemini, include_bytes!("../../crates/formats/tests/testdata/gemini/session-2026-08-21T08-00-5b1e77aa.jsonl")),
+    (Agent::Chat, include_bytes!("../../examples/transcripts/aish.jsonl")),
+];
 
 fuzz_target!(|bytes: &[u8]| {
     let (orders, rest) = bytes.split_at(bytes.len().min(12));
-    let agent = orders.first().copied().unwrap_or(0) % 3;
-    let source = [CLAUDE, CODEX, PI][usize::from(agent)];
+    let (agent, source) = SOURCES[usize::from(orders.first().copied().unwrap_or(0)) % SOURCES.len()];
     // Without the longest, which only take time.
     let short = |line: &&[u8]| line.len() < 4000;
     let mut lines: Vec<Vec<u8>> =
         source.split_inclusive(|byte| *byte == b'\n').filter(short).map(<[u8]>::to_vec).collect();
     for order in orders.chunks_exact(3) {
         let (from, to) = (usize::from(order[1]) % lines.len(), usize::from(order[2]) % lines.len());
-        match order[0] / 3 % 6 {
+        match order[0] / 5 % 6 {
             0 => lines.insert(to, lines[from].clone()),
             1 if lines.len() > 1 => drop(lines.remove(from)),
             2 => {
@@ -55,69 +58,54 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("t.jsonl");
-    let text = |bytes: &[u8]| {
-        fs::write(&path, bytes).expect("write");
-        detect(&path).expect("detect");
-        drop(titles(&path).expect("titles"));
-        match agent {
-            0 => claude(&path, bytes),
-            1 => codex(&path, bytes),
-            _ => pi(&path, bytes),
-        }
-    };
-    let (overview, messages) = text(&log);
-    // Written again behind it, all of it counts once.
-    if log.last().is_none_or(|byte| *byte == b'\n') {
-        let (again, _) = text(&[&log[..], &log[..]].concat());
+    let (overview, messages) = read(agent, &path, &log);
+    // Written again behind it, all of it counts once; of a chat, every message is a new one.
+    if log.last().is_none_or(|byte| *byte == b'\n') && agent != Agent::Chat {
+        let (again, _) = read(agent, &path, &[&log[..], &log[..]].concat());
         assert_eq!(again.usage, overview.usage);
         assert_eq!(again.tool_calls, overview.tool_calls);
         // What is added hides nothing that was there.
-        let (_, more) = text(&[&log[..], b"noise\n{}\n"].concat());
+        let (_, more) = read(agent, &path, &[&log[..], b"noise\n{}\n"].concat());
         assert_eq!(more, messages);
     }
+    // Packed, or something that says so.
+    fs::write(&path, [&[0x28, 0xB5, 0x2F, 0xFD], rest].concat()).expect("write");
+    drop(detect(&path).expect("detect"));
+    drop(Transcript::open_in(&path, folder.path()).expect("open"));
 });
 
 type Said = Vec<(u64, String)>;
 
-fn claude(path: &Path, bytes: &[u8]) -> (Overview, Said) {
-    let transcript = ClaudeCode::open(path).expect("open");
-    drop((transcript.tool_calls(), transcript.results_without_call(), transcript.duplicate_ids(), transcript.missing_parents()));
-    let indexes: Vec<usize> = transcript.messages().collect();
-    let read = |index| (transcript.message(index).expect("message"), transcript.raw(index).expect("raw"));
-    let said = check(&indexes, read, &transcript.conversation(), bytes);
-    (transcript.overview().clone(), said)
-}
-
-fn codex(path: &Path, bytes: &[u8]) -> (Overview, Said) {
-    let transcript = Codex::open(path).expect("open");
-    drop((transcript.tool_calls(), transcript.outputs_without_call()));
-    let indexes: Vec<usize> = transcript.messages().collect();
-    let read = |index| (transcript.message(index).expect("message"), transcript.raw(index).expect("raw"));
-    let said = check(&indexes, read, &transcript.conversation(), bytes);
-    (transcript.overview().clone(), said)
-}
-
-fn pi(path: &Path, bytes: &[u8]) -> (Overview, Said) {
-    let transcript = Pi::open(path).expect("open");
-    drop((transcript.tool_calls(), transcript.results_without_call(), transcript.duplicate_ids(), transcript.missing_parents()));
-    let indexes: Vec<usize> = transcript.messages().collect();
-    let read = |index| (transcript.message(index).expect("message"), transcript.raw(index).expect("raw"));
-    let said = check(&indexes, read, &transcript.conversation(), bytes);
-    (transcript.overview().clone(), said)
-}
-
-fn check(
-    indexes: &[usize],
-    read: impl Fn(usize) -> (Message, Vec<u8>),
-    conversation: &Conversation,
-    bytes: &[u8],
-) -> Said {
+fn read(agent: Agent, path: &Path, bytes: &[u8]) -> (Overview, Said) {
+    fs::write(path, bytes).expect("write");
+    drop((detect(path).expect("detect"), titles(path).expect("titles")));
+    let spool = path.parent().expect("a folder");
+    let transcript = Transcript::open_as(agent, path).expect("open");
+    let overview = transcript.overview().clone();
+    let tally = Transcript::tally(agent, path, &ReadOptions::new(), spool).expect("tally");
+    assert_eq!((&tally.overview, &tally.answers[..]), (&overview, transcript.answers()));
+    drop((transcript.tool_calls(), transcript.problems()));
+    let indexes = transcript.messages();
+    let conversation = transcript.conversation();
     assert!(conversation.messages.iter().all(|index| indexes.contains(index)));
     let of = |index: &usize| {
-        let (message, raw) = read(*index);
+        let (message, raw) = (transcript.message(*index).expect("message"), transcript.raw(*index).expect("raw"));
         let start = usize::try_from(message.span.offset).expect("an offset");
         assert_eq!(bytes[start..start + usize::try_from(message.span.len).expect("a length")], raw[..]);
         (message.line, message.text())
     };
-    indexes.iter().map(of).collect()
+    let messages = indexes.iter().map(of).collect();
+    let glance = Transcript::glance(agent, path).expect("glance");
+    assert!(glance.is_whole());
+    let end = Transcript::open_end(path, spool, 2).expect("end");
+    assert!(end.is_none_or(|(_, conversation)| conversation.messages.len() <= 2));
+    let session = transcript.session().expect("session");
+    assert!(session.hidden <= session.records.len());
+    for kind in [DocumentKind::Markdown, DocumentKind::Html] {
+        let mut document = Vec::new();
+        let loss = transcript.write_document(&mut document, kind, &Head::of(agent.name(), &overview)).expect("document");
+        assert!(loss.records.values().all(|(shown, total)| shown <= total));
+        assert!(!document.windows(7).any(|found| found == b"<script") || kind == DocumentKind::Markdown);
+    }
+    (overview, messages)
 }

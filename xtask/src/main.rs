@@ -26,9 +26,10 @@ fn main() -> ExitCode {
     let rest = args.get(1..).unwrap_or_default();
     let outcome = match args.first().map(String::as_str) {
         Some("ci") => run(Command::new("bash").arg(".ci/run")),
-        Some("bench") => {
+        // Some jobs run the program.
+        Some("bench") => run(&mut cargo(&["build", "--release", "--quiet", "-p", "annals"])).and_then(|()| {
             run(cargo(&["run", "--release", "--quiet", "-p", "annals-benches", "--"]).args(rest))
-        }
+        }),
         Some("crash") => crash(rest),
         Some("fuzz") => fuzz::run(rest),
         Some("tidy") => tidy::run(),

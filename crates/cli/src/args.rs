@@ -99,6 +99,12 @@ pub(crate) struct Filter {
     pub(crate) since: Option<String>,
 }
 
+impl Filter {
+    pub(crate) fn is_set(&self) -> bool {
+        !self.agent.is_empty() || self.project.is_some() || self.since.is_some()
+    }
+}
+
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Speaker {
@@ -201,8 +207,8 @@ pub(crate) struct Show {
     #[arg(long, value_name = "N", conflicts_with_all = ["all", "archive"])]
     pub(crate) tail: Option<usize>,
 
-    /// Of an agent's transcript, only what these say; may be given several times
-    #[arg(long, value_name = "ROLE")]
+    /// Only messages in which these say something; may be given several times
+    #[arg(long, value_name = "ROLE", conflicts_with = "tail")]
     pub(crate) role: Vec<Speaker>,
 
     #[command(flatten)]

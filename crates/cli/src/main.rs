@@ -39,11 +39,15 @@ fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
     let home = Home::of(args.root.as_deref());
     match &args.command {
         Command::Ls(ls) if ls.paths.is_empty() => commands::transcripts::ls::run(ls, &home, out),
+        Command::Ls(ls) if ls.filter.is_set() => {
+            let text = "--agent, --project and --since choose sessions; with PATH, ls lists logs";
+            Err(Failure::Told(Exit::Usage, text.to_owned()))
+        }
         Command::Ls(ls) => commands::ls::run(ls, &home, out),
         Command::Show(show) => run_show(show, &home, out),
         Command::Tail(tail) => run_tail(tail, &home, out),
         Command::Search(search) => commands::transcripts::search::run(search, &home, out),
-        Command::Stats(stats) if stats.names.is_empty() || stats.by.is_some() => {
+        Command::Stats(stats) if stats.names.is_empty() || stats.by.is_some() || stats.filter.is_set() => {
             commands::transcripts::stats::run(stats, &home, out)
         }
         Command::Stats(stats) => commands::stats::run(stats, &home, out),
@@ -78,7 +82,25 @@ fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
 
 fn run_show(show: &Show, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let agents = Agents::of_environment();
-    match home.target(&show.name, show.key, &agents, out)? {
+    let target = home.target(&show.name, show.key, &agents, out)?;
+    if let Some(lines) = show.tail {
+        let (name, key, records, view) = (show.name.clone(), show.key, show.records, show.view);
+        let tail = Tail { name, key, lines, follow: false, records, view };
+        match &target {
+            Target::Session(name) => return commands::sessions::tail::run(&tail, name, home, out),
+            Target::File(path, None) => {
+                let found = if show.records { None } else { Found::of_file(path)? };
+                if found.is_none_or(|found| !is_told_apart(found.agent)) {
+                    return commands::tail::run(&tail, path, out);
+                }
+            }
+            Target::Transcript(found, None) if show.records => {
+                return commands::tail::run(&tail, found.path(), out);
+            }
+            _ => {}
+        }
+    }
+    match target {
         Target::File(path, None) if !show.records => match Found::of_file(&path)? {
             Some(found) if is_told_apart(found.agent) => {
                 commands::transcripts::show::run(show, &found, &agents, out)

@@ -1,8 +1,10 @@
 //! A transcript of any agent: what all of them can say.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use jsonl_core::{Log, ReadOptions};
+use memchr::memmem::Finder;
 
 use crate::chat::{self, Chat};
 use crate::claude_code::{self, ClaudeCode};
@@ -15,7 +17,8 @@ use crate::lines;
 use crate::packed;
 use crate::pi::{self, Pi};
 use crate::reading::{self, Reading};
-use crate::transcript::{Agent, Answer, Conversation, Glance, Message, Overview, Problem, ToolCall};
+use crate::said::said;
+use crate::transcript::{Agent, Answer, Conversation, Glance, Message, Overview, Problem, ToolCall, hash_of};
 
 /// A transcript, whoever wrote it.
 ///
@@ -60,6 +63,10 @@ pub struct Tally {
     pub overview: Overview,
     /// What each answer took.
     pub answers: Vec<Answer>,
+    /// How many bytes are in records that stand in the file already, byte for byte.
+    pub duplicate_bytes: u64,
+    /// Images in what was said; one that stands twice in a record counts once.
+    pub images: u64,
 }
 
 macro_rules! whoevers {
@@ -165,7 +172,7 @@ impl Transcript {
                 conversation.messages.drain(..count.saturating_sub(messages));
                 return Ok(Some((found, conversation)));
             }
-            len = len.saturating_mul(8);
+            len = len.saturating_mul(2);
         }
     }
 
@@ -177,7 +184,7 @@ impl Transcript {
     pub fn glance(agent: Agent, path: impl AsRef<Path>) -> Result<Glance> {
         fn of<R: Reading>(path: &Path) -> Result<Glance> {
             let log = lines::open(path)?;
-            if packed::is_packed(&log)? {
+            if packed::is_packed_log(&log)? {
                 return reading::glance_packed::<R>(&log, path);
             }
             reading::glance::<R>(&log)
@@ -196,46 +203,57 @@ impl Transcript {
         }
     }
 
-    /// Counts what is in a transcript, without keeping an index of it. `see` gets every record's text on whatever thread, and
-    /// what it makes of that comes to `each` in the order of the file.
+    /// Counts what is in a transcript, without keeping an index of it: memory for a few words for each record. `options` say on
+    /// how many threads.
     ///
     /// # Errors
     ///
     /// As [`open_in`](Self::open_in).
-    pub fn tally<T: Send>(
-        agent: Agent,
-        path: impl AsRef<Path>,
-        spool: &Path,
-        see: impl Fn(&[u8]) -> T + Sync,
-        each: impl FnMut(T),
-    ) -> Result<Tally> {
+    pub fn tally(agent: Agent, path: impl AsRef<Path>, options: &ReadOptions, spool: &Path) -> Result<Tally> {
         fn of<R: Reading>(
-            (mut index, remark): (R, Option<Remark>),
+            agent: Agent,
+            opened: (Log, Option<Remark>),
             answers: impl FnOnce(R) -> Vec<Answer>,
-        ) -> Tally {
+        ) -> Result<Tally> {
+            let (log, remark) = opened;
+            let mut tally = Tally::default();
+            // What a record with an image has in it.
+            let marks: &[&[u8]] = match agent {
+                Agent::ClaudeCode | Agent::Codex | Agent::Pi | Agent::Gemini => &[b"image"],
+                _ => &[b"image", b"media", b"attachments"],
+            };
+            let marks: Vec<Finder<'_>> = marks.iter().map(Finder::new).collect();
+            let mut seen = HashSet::new();
+            let see = |raw: &[u8]| {
+                // Few have any.
+                let may_have = marks.iter().any(|mark| mark.find(raw).is_some());
+                let said = if may_have { said(agent, raw) } else { None };
+                (hash_of(raw), raw.len() as u64, said.map_or(0, |said| said.images().count() as u64))
+            };
+            let mut index: R = reading::tally(&log, see, |(hash, len, images)| {
+                tally.images += images;
+                if !seen.insert(hash) {
+                    tally.duplicate_bytes += len;
+                }
+            })?;
             index.overview().remarks.extend(remark);
-            let overview = std::mem::take(index.overview());
-            Tally { overview, answers: answers(index) }
+            tally.overview = std::mem::take(index.overview());
+            tally.answers = answers(index);
+            Ok(tally)
         }
         let path = path.as_ref();
-        let (log, remark) = packed::open(path, Some(spool))?;
-        Ok(match agent {
-            Agent::ClaudeCode => {
-                of((reading::tally(&log, see, each)?, remark), |index: claude_code::Index| index.answers)
-            }
-            Agent::Codex => {
-                of((reading::tally(&log, see, each)?, remark), |index: codex::Index| index.answers)
-            }
-            Agent::Pi => of((reading::tally(&log, see, each)?, remark), |index: pi::Index| index.answers),
-            Agent::Gemini => {
-                of((reading::tally(&log, see, each)?, remark), |index: gemini::Index| index.answers)
-            }
+        let opened = packed::open_with(path, options, Some(spool))?;
+        match agent {
+            Agent::ClaudeCode => of(agent, opened, |index: claude_code::Index| index.answers),
+            Agent::Codex => of(agent, opened, |index: codex::Index| index.answers),
+            Agent::Pi => of(agent, opened, |index: pi::Index| index.answers),
+            Agent::Gemini => of(agent, opened, |index: gemini::Index| index.answers),
             Agent::Picoclaw | Agent::Orca | Agent::Aish | Agent::Chat => {
-                let mut found = of((reading::tally(&log, see, each)?, remark), |_: chat::Index| Vec::new());
-                chat::describe(agent, path, &mut found.overview);
-                found
+                let mut tally = of(agent, opened, |_: chat::Index| Vec::new())?;
+                chat::describe(agent, path, &mut tally.overview);
+                Ok(tally)
             }
-        })
+        }
     }
 
     /// Who wrote it.
@@ -326,4 +344,4 @@ impl Transcript {
 }
 
 /// So much of a file's end is read first for the last messages.
-const END_LEN: u64 = 1 << 20;
+const END_LEN: u64 = 256 << 10;

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use jsonl_core::{Log, Span, Verdict, scan};
-use serde_json::Value;
 
 use crate::error::Result;
 use crate::folder;
 use crate::foreign::Remark;
+use crate::json::{self, Json};
 use crate::lines;
 use crate::packed;
 use crate::picoclaw;
@@ -158,19 +158,17 @@ impl Chat {
     /// As [`message`](Self::message).
     pub fn message_with_images(&self, index: usize) -> Result<Message> {
         let Some(node) = self.index.nodes.get(index) else { return Ok(Message::nothing(index)) };
-        let raw = self.log.read(node.span)?;
-        let time = time_of(lines::bare(&raw));
-        Ok(Message {
+        Ok(json::with(&self.log.read(node.span)?, |message| Message {
             index,
             line: node.line,
             span: node.span,
             role: node.role,
             id: None,
             parent: None,
-            time,
+            time: time_of(message),
             flags: Flags { hidden: node.hidden, ..Flags::default() },
-            parts: parts(&raw),
-        })
+            parts: parts_of(message),
+        }))
     }
 
     /// A record, byte for byte.
@@ -364,8 +362,8 @@ pub(crate) fn role_of(role: &str) -> Option<Role> {
 }
 
 /// When a message was written, by whichever member says so.
-pub(crate) fn time_of(raw: &[u8]) -> Option<SystemTime> {
-    TIMES.iter().find_map(|name| lines::time(raw, name))
+pub(crate) fn time_of(message: &Json<'_>) -> Option<SystemTime> {
+    TIMES.iter().find_map(|name| lines::parse_time(&message[name].text()?))
 }
 
 /// The first text in a content: a string, or parts with a text.
@@ -382,20 +380,16 @@ fn first_text(content: &[u8]) -> Option<String> {
 /// What a message consists of, in the way that the models' interfaces have it.
 #[must_use]
 pub fn parts(message: &[u8]) -> Vec<Part> {
-    let message = lines::value(message);
-    let string = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    json::with(message, parts_of)
+}
+
+pub(crate) fn parts_of(message: &Json<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
-    if let Some(text) = ["reasoning_content", "reasoning"].iter().find_map(|name| message[*name].as_str())
-        && !text.is_empty()
-    {
-        parts.push(Part::Reasoning(text.to_owned()));
-    }
-    match &message["content"] {
-        Value::String(text) if !text.is_empty() => parts.push(Part::Text(text.clone())),
-        Value::Array(items) => parts.extend(items.iter().map(part)),
-        _ => {}
-    }
-    let is_result = matches!(message["role"].as_str(), Some("tool" | "toolResult" | "function"))
+    let thoughts = ["reasoning_content", "reasoning"].iter().find_map(|name| message[name].text());
+    parts.extend(thoughts.filter(|text| !text.is_empty()).map(Part::Reasoning));
+    parts.extend(message["content"].text().filter(|text| !text.is_empty()).map(Part::Text));
+    parts.extend(message["content"].items().iter().map(part));
+    let is_result = matches!(message["role"].word(), Some("tool" | "toolResult" | "function"))
         || message["tool_call_id"].is_string();
     if is_result {
         let mut images = Vec::new();
@@ -411,66 +405,58 @@ pub fn parts(message: &[u8]) -> Vec<Part> {
             }
             _ => true,
         });
-        let (id, is_error) = (string(&message, "tool_call_id"), message["is_error"] == Value::Bool(true));
+        let (id, is_error) = (message["tool_call_id"].string(), message["is_error"].is_true());
         parts.push(Part::ToolResult { id, text: texts.join("\n"), is_error, images });
     }
-    for call in message["tool_calls"].as_array().into_iter().flatten() {
+    for call in message["tool_calls"].items() {
         let function = if call["function"].is_object() { &call["function"] } else { call };
-        let input = match &function["arguments"] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        parts.push(Part::ToolCall { id: string(call, "id"), name: string(function, "name"), input });
+        let arguments = &function["arguments"];
+        let input = arguments.text().unwrap_or_else(|| arguments.json());
+        parts.push(Part::ToolCall { id: call["id"].string(), name: function["name"].string(), input });
     }
-    let media = message["media"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    parts.extend(media.map(|url| Part::Image(Image::at(url, None))));
-    for item in message["attachments"].as_array().into_iter().flatten() {
-        let media_type = item["content_type"].as_str().map(str::to_owned);
-        let url = item["url"].as_str().or(item["ref"].as_str()).unwrap_or_default();
-        parts.push(match item["type"].as_str() {
-            Some("image") | None => Part::Image(Image::at(url, media_type)),
-            Some(kind) => Part::Other(kind.to_owned()),
+    for media in message["media"].items() {
+        parts.extend(media.text().map(|url| Part::Image(Image::at(&url, None))));
+    }
+    for item in message["attachments"].items() {
+        let url = item["url"].text().or_else(|| item["ref"].text()).unwrap_or_default();
+        parts.push(match item["type"].word() {
+            Some("image") | None => Part::Image(Image::at(&url, item["content_type"].text())),
+            Some(_) => Part::Other(item["type"].string()),
         });
     }
     parts
 }
 
-fn part(item: &Value) -> Part {
-    let string = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
-    match item["type"].as_str() {
-        Some("text" | "input_text" | "output_text") => Part::Text(string("text")),
-        Some("thinking") => Part::Reasoning(string("thinking")),
-        Some("reasoning") => Part::Reasoning(string("text")),
-        Some("tool_use") => {
-            Part::ToolCall { id: string("id"), name: string("name"), input: item["input"].to_string() }
-        }
+fn part(item: &Json<'_>) -> Part {
+    match item["type"].word() {
+        Some("text" | "input_text" | "output_text") => Part::Text(item["text"].string()),
+        Some("thinking") => Part::Reasoning(item["thinking"].string()),
+        Some("reasoning") => Part::Reasoning(item["text"].string()),
+        Some("tool_use") => Part::ToolCall {
+            id: item["id"].string(),
+            name: item["name"].string(),
+            input: item["input"].json(),
+        },
         Some("tool_result") => {
-            let text = match &item["content"] {
-                Value::String(text) => text.clone(),
-                other => {
-                    let texts = other.as_array().into_iter().flatten();
-                    texts.filter_map(|item| item["text"].as_str()).collect::<Vec<_>>().join("\n")
-                }
-            };
-            let is_error = item["is_error"] == Value::Bool(true);
-            Part::ToolResult { id: string("tool_use_id"), text, is_error, images: Vec::new() }
+            let mut texts: Vec<String> = item["content"].text().into_iter().collect();
+            texts.extend(item["content"].items().iter().filter_map(|item| item["text"].text()));
+            let (id, text, is_error) =
+                (item["tool_use_id"].string(), texts.join("\n"), item["is_error"].is_true());
+            Part::ToolResult { id, text, is_error, images: Vec::new() }
         }
         Some("image_url" | "input_image") => {
-            let url = item["image_url"]["url"].as_str().or(item["image_url"].as_str()).unwrap_or_default();
-            Part::Image(Image::at(url, None))
+            let url = item["image_url"]["url"].text().or_else(|| item["image_url"].text());
+            Part::Image(Image::at(&url.unwrap_or_default(), None))
         }
         Some("image") => {
             let source = if item["source"].is_object() { &item["source"] } else { item };
-            let media_type = ["media_type", "mimeType"].iter().find_map(|name| source[*name].as_str());
-            match source["data"].as_str() {
-                Some(data) => Part::Image(Image::inside(media_type.map(str::to_owned), data)),
-                None => {
-                    let url = source["url"].as_str().unwrap_or_default();
-                    Part::Image(Image::at(url, media_type.map(str::to_owned)))
-                }
-            }
+            let media_type = ["media_type", "mimeType"].iter().find_map(|name| source[name].text());
+            Part::Image(match source["data"].text() {
+                Some(data) => Image::inside(media_type, &data),
+                None => Image::at(&source["url"].string(), media_type),
+            })
         }
-        None if item.is_string() => Part::Text(item.as_str().unwrap_or_default().to_owned()),
-        other => Part::Other(other.unwrap_or_default().to_owned()),
+        None if item.is_string() => Part::Text(item.string()),
+        _ => Part::Other(item["type"].string()),
     }
 }

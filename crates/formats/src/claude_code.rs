@@ -7,12 +7,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use jsonl_core::{Log, Span, scan};
-use serde_json::Value;
+use jsonl_core::scan::Walker;
+use jsonl_core::{Log, Span};
 
 use crate::error::Result;
 use crate::foreign::Remark;
 use crate::homes::{TranscriptEntry, list_folder, list_transcripts};
+use crate::json::Json;
 use crate::lines::{self, text};
 use crate::packed;
 use crate::reading::{self, Reading};
@@ -283,38 +284,49 @@ impl Reading for Index {
     }
 }
 
+/// What of a message's members counts; the texts are as they are written.
+#[derive(Default)]
+struct Inside<'a> {
+    id: &'a [u8],
+    model: &'a [u8],
+    usage: &'a [u8],
+    first_text: Option<&'a [u8]>,
+    has_text: bool,
+    tools: Vec<Tool>,
+}
+
 impl Seen {
     /// What the index sees of a line; `None` if it is no JSON object.
     fn of(span: Span, raw: &[u8]) -> Option<Self> {
         let mut seen = Self::default();
-        let mut members = scan::members(raw);
-        let mut message = None;
-        for member in &mut members {
-            match member.key {
-                b"type" => seen.kind = text(member.value).unwrap_or_default(),
-                b"uuid" => seen.node.id = text(member.value).map(String::into_boxed_str),
-                b"parentUuid" => seen.node.parent = text(member.value).map(String::into_boxed_str),
-                b"logicalParentUuid" => {
-                    seen.node.logical_parent = text(member.value).map(String::into_boxed_str)
-                }
-                b"isSidechain" => seen.node.flags.sidechain = member.value == b"true",
-                b"isMeta" => seen.node.flags.meta = member.value == b"true",
-                b"isCompactSummary" => seen.node.flags.compact_summary = member.value == b"true",
-                b"sessionId" => seen.session = text(member.value),
-                b"cwd" => seen.cwd = text(member.value),
-                b"gitBranch" => seen.branch = text(member.value),
-                b"version" => seen.version = text(member.value),
-                b"timestamp" => seen.time = text(member.value),
-                b"customTitle" => seen.custom_title = text(member.value),
-                b"summary" => seen.summary = text(member.value),
-                b"requestId" => {
-                    seen.usage.get_or_insert_default().0.1 = text(member.value).unwrap_or_default();
-                }
-                b"message" => message = Some(member.value),
-                _ => {}
-            }
+        let mut inside = Inside::default();
+        let mut request = None;
+        let mut walker = Walker::new(raw);
+        if walker.peek() != Some(b'{') {
+            return None;
         }
-        if !members.is_whole() {
+        walker.object(|key, value| match key {
+            b"type" => seen.kind = text(value.value()).unwrap_or_default(),
+            b"uuid" => seen.node.id = text(value.value()).map(String::into_boxed_str),
+            b"parentUuid" => seen.node.parent = text(value.value()).map(String::into_boxed_str),
+            b"logicalParentUuid" => {
+                seen.node.logical_parent = text(value.value()).map(String::into_boxed_str);
+            }
+            b"isSidechain" => seen.node.flags.sidechain = value.value() == b"true",
+            b"isMeta" => seen.node.flags.meta = value.value() == b"true",
+            b"isCompactSummary" => seen.node.flags.compact_summary = value.value() == b"true",
+            b"sessionId" => seen.session = text(value.value()),
+            b"cwd" => seen.cwd = text(value.value()),
+            b"gitBranch" => seen.branch = text(value.value()),
+            b"version" => seen.version = text(value.value()),
+            b"timestamp" => seen.time = text(value.value()),
+            b"customTitle" => seen.custom_title = text(value.value()),
+            b"summary" => seen.summary = text(value.value()),
+            b"requestId" => request = text(value.value()),
+            b"message" => inside = Inside::of(value),
+            _ => {}
+        });
+        if !walker.is_whole() {
             return None;
         }
         seen.node.span = span;
@@ -330,71 +342,68 @@ impl Seen {
         if seen.kind != "summary" {
             seen.summary = None;
         }
-        let request = seen.usage.take().map(|((_, request), _)| request).unwrap_or_default();
-        if let Some(message) = message.filter(|message| message.starts_with(b"{")) {
-            seen.take_message(message, request);
+        seen.node.has_text = inside.has_text && seen.node.role != Some(Role::System);
+        seen.node.tools = inside.tools;
+        match seen.node.role {
+            Some(Role::User) if !seen.node.flags.meta => {
+                seen.prompt = inside.first_text.and_then(text).and_then(|text| prompt_of(&text));
+            }
+            Some(Role::Assistant) => {
+                seen.model = text(inside.model);
+                let mut id = text(inside.id).unwrap_or_default();
+                if id.is_empty() && request.is_none() {
+                    // Nothing else tells answers apart.
+                    id = seen.node.id.as_deref().unwrap_or_default().to_owned();
+                }
+                seen.usage = usage_of(inside.usage).map(|usage| ((id, request.unwrap_or_default()), usage));
+            }
+            _ => {}
         }
-        if seen.node.role == Some(Role::System) {
-            seen.node.has_text = false;
-        }
-
         Some(seen)
     }
+}
 
-    fn take_message(&mut self, message: &[u8], request: String) {
-        let (mut id, mut usage) = (String::new(), None);
-        for member in scan::members(message) {
-            match member.key {
-                b"id" => id = text(member.value).unwrap_or_default(),
-                b"model" => self.model = text(member.value),
-                b"usage" => usage = usage_of(member.value),
-                b"content" => self.take_content(member.value),
-                _ => {}
+impl<'a> Inside<'a> {
+    fn of(message: &mut Walker<'a>) -> Self {
+        let mut inside = Self::default();
+        message.object(|key, value| match key {
+            b"id" => inside.id = value.value(),
+            b"model" => inside.model = value.value(),
+            b"usage" => inside.usage = value.value(),
+            b"content" if value.peek() == Some(b'"') => {
+                inside.has_text = true;
+                inside.first_text = Some(value.value());
             }
-        }
-        if self.node.role != Some(Role::Assistant) {
-            self.model = None;
-        } else if let Some(usage) = usage {
-            if id.is_empty() && request.is_empty() {
-                // Nothing else tells answers apart.
-                id = self.node.id.as_deref().unwrap_or_default().to_owned();
-            }
-            self.usage = Some(((id, request), usage));
-        }
+            b"content" => value.array(|item| inside.take(item)),
+            _ => {}
+        });
+        inside
     }
 
-    /// Only what a user says can be a prompt.
-    fn prompt_of(&self, text: &[u8]) -> Option<String> {
-        let is_user = self.node.role == Some(Role::User) && !self.node.flags.meta;
-        if is_user { prompt_of(&lines::text(text)?) } else { None }
-    }
-
-    fn take_content(&mut self, content: &[u8]) {
-        if content.starts_with(b"\"") {
-            self.node.has_text = true;
-            self.prompt = self.prompt_of(content);
-            return;
-        }
-        if !content.starts_with(b"[") {
-            return;
-        }
-        for item in scan::items(content).filter(|item| item.starts_with(b"{")) {
-            let string = |name| lines::string(item, name).unwrap_or_default().into_boxed_str();
-            match lines::string(item, "type").as_deref() {
-                Some("text") => {
-                    self.node.has_text = true;
-                    let text = lines::member(item, "text").unwrap_or_default();
-                    self.prompt = self.prompt.take().or_else(|| self.prompt_of(text));
-                }
-                Some("tool_use") => {
-                    self.node.tools.push(Tool::Call { id: string("id"), name: string("name") })
-                }
-                Some("tool_result") => {
-                    let is_error = Some(lines::member(item, "is_error") == Some(b"true"));
-                    self.node.tools.push(Tool::Result { id: string("tool_use_id"), is_error });
-                }
-                _ => {}
+    /// One part of a content.
+    fn take(&mut self, item: &mut Walker<'a>) {
+        let (mut kind, mut said, mut id, mut name) = (&b""[..], None, &b""[..], &b""[..]);
+        let (mut result, mut is_error) = (&b""[..], false);
+        item.object(|key, value| match key {
+            b"type" => kind = value.value(),
+            b"text" => said = Some(value.value()),
+            b"id" => id = value.value(),
+            b"name" => name = value.value(),
+            b"tool_use_id" => result = value.value(),
+            b"is_error" => is_error = value.value() == b"true",
+            _ => {}
+        });
+        let boxed = |value| text(value).unwrap_or_default().into_boxed_str();
+        match kind {
+            b"\"text\"" => {
+                self.has_text = true;
+                self.first_text = self.first_text.or(said);
             }
+            b"\"tool_use\"" => self.tools.push(Tool::Call { id: boxed(id), name: boxed(name) }),
+            b"\"tool_result\"" => {
+                self.tools.push(Tool::Result { id: boxed(result), is_error: Some(is_error) });
+            }
+            _ => {}
         }
     }
 }
@@ -413,53 +422,46 @@ fn usage_of(object: &[u8]) -> Option<Usage> {
     })
 }
 
-pub(crate) fn parts(record: &Value) -> Vec<Part> {
-    match &record["message"]["content"] {
-        Value::String(text) => vec![Part::Text(text.clone())],
-        Value::Array(items) => items.iter().map(part).collect(),
-        _ => record["content"].as_str().map(|text| Part::Text(text.to_owned())).into_iter().collect(),
+pub(crate) fn parts(record: &Json<'_>) -> Vec<Part> {
+    let content = &record["message"]["content"];
+    if content.is_array() {
+        return content.items().iter().map(part).collect();
     }
+    content.text().or_else(|| record["content"].text()).map(Part::Text).into_iter().collect()
 }
 
-fn part(item: &Value) -> Part {
-    let string = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
-    match item["type"].as_str() {
-        Some("text") => Part::Text(string("text")),
-        Some("thinking") => Part::Reasoning(string("thinking")),
-        Some("tool_use") => {
-            Part::ToolCall { id: string("id"), name: string("name"), input: item["input"].to_string() }
-        }
+fn part(item: &Json<'_>) -> Part {
+    match item["type"].word() {
+        Some("text") => Part::Text(item["text"].string()),
+        Some("thinking") => Part::Reasoning(item["thinking"].string()),
+        Some("tool_use") => Part::ToolCall {
+            id: item["id"].string(),
+            name: item["name"].string(),
+            input: item["input"].json(),
+        },
         Some("tool_result") => {
             let (mut texts, mut images) = (Vec::new(), Vec::new());
-            match &item["content"] {
-                Value::String(text) => texts.push(text.clone()),
-                Value::Array(items) => {
-                    for item in items {
-                        match item["type"].as_str() {
-                            Some("image") => images.push(image(item)),
-                            _ => texts.extend(item["text"].as_str().map(str::to_owned)),
-                        }
-                    }
+            texts.extend(item["content"].text());
+            for item in item["content"].items() {
+                match item["type"].word() {
+                    Some("image") => images.push(image(item)),
+                    _ => texts.extend(item["text"].text()),
                 }
-                _ => {}
             }
-            let is_error = item["is_error"] == Value::Bool(true);
-            Part::ToolResult { id: string("tool_use_id"), text: texts.join("\n"), is_error, images }
+            let is_error = item["is_error"].is_true();
+            Part::ToolResult { id: item["tool_use_id"].string(), text: texts.join("\n"), is_error, images }
         }
         Some("image") => Part::Image(image(item)),
-        other => Part::Other(other.unwrap_or_default().to_owned()),
+        _ => Part::Other(item["type"].string()),
     }
 }
 
-fn image(item: &Value) -> Image {
+fn image(item: &Json<'_>) -> Image {
     let source = &item["source"];
-    let media_type = source["media_type"].as_str().map(str::to_owned);
-    match source["data"].as_str() {
-        Some(data) => Image::inside(media_type, data),
-        None => {
-            let url = source["url"].as_str().map(str::to_owned);
-            Image { media_type, len: None, url, data: None }
-        }
+    let media_type = source["media_type"].text();
+    match source["data"].text() {
+        Some(data) => Image::inside(media_type, &data),
+        None => Image { media_type, len: None, url: source["url"].text(), data: None },
     }
 }
 

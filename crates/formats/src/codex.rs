@@ -11,11 +11,9 @@ mod lineage;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use jsonl_core::{Log, Span, scan};
-use serde_json::Value;
-
 use crate::error::Result;
 use crate::foreign::Remark;
+use crate::json::{self, Json};
 use crate::lines::{self, text};
 use crate::packed;
 use crate::reading::{self, Reading};
@@ -23,6 +21,8 @@ use crate::transcript::{
     Agent, Answer, Conversation, Effect, Flags, Image, Message, Overview, Part, Problem, ProblemKind, Role,
     ToolCall, Usage, hash_of, prompt_of,
 };
+use jsonl_core::scan::Walker;
+use jsonl_core::{Log, Span};
 
 use crate::tree::{self, Tool};
 
@@ -268,25 +268,26 @@ impl Codex {
     pub fn message_with_images(&self, index: usize) -> Result<Message> {
         let nothing = Node::default();
         let node = self.index.nodes.get(index).unwrap_or(&nothing);
-        let value = lines::value(&self.log.read(node.span)?);
-        let payload = if value["payload"].is_object() { &value["payload"] } else { &value };
         let role = match node.what {
             What::Message { role } => role,
             What::Tool(Tool::Call { .. }) | What::Reasoning => Role::Assistant,
             What::Tool(Tool::Result { .. }) => Role::User,
             _ => Role::System,
         };
-        Ok(Message {
-            index,
-            line: node.line,
-            span: node.span,
-            role,
-            id: payload["id"].as_str().map(str::to_owned),
-            parent: None,
-            time: value["timestamp"].as_str().and_then(lines::parse_time),
-            flags: node.flags,
-            parts: if payload.is_null() { Vec::new() } else { parts(payload) },
-        })
+        Ok(json::with(&self.log.read(node.span)?, |record| {
+            let payload = if record["payload"].is_object() { &record["payload"] } else { record };
+            Message {
+                index,
+                line: node.line,
+                span: node.span,
+                role,
+                id: payload["id"].text(),
+                parent: None,
+                time: record["timestamp"].text().as_deref().and_then(lines::parse_time),
+                flags: node.flags,
+                parts: if payload.is_object() { parts(payload) } else { Vec::new() },
+            }
+        }))
     }
 
     /// A record, byte for byte.
@@ -543,105 +544,197 @@ pub fn titles(index: &Path) -> Result<HashMap<String, String>> {
     Ok(titles)
 }
 
+/// What of a payload's members may count, as it is written.
+#[derive(Default)]
+struct Payload<'a> {
+    kind: &'a [u8],
+    role: &'a [u8],
+    call: &'a [u8],
+    name: &'a [u8],
+    id: &'a [u8],
+    cwd: &'a [u8],
+    version: &'a [u8],
+    model: &'a [u8],
+    message: &'a [u8],
+    turns: &'a [u8],
+    branch: &'a [u8],
+    first_text: &'a [u8],
+    total: &'a [u8],
+    last: &'a [u8],
+    /// Where what came before is: a header's position.
+    position: &'a [u8],
+    /// Members of a reference.
+    path: &'a [u8],
+    rollout: &'a [u8],
+    thread: &'a [u8],
+    before: &'a [u8],
+    /// The items, and the images in them, of a history that takes the place of what was there.
+    replacement: (u64, u64),
+}
+
+impl<'a> Payload<'a> {
+    /// Takes a member in.
+    fn take(&mut self, key: &[u8], value: &mut Walker<'a>) {
+        let slot = match key {
+            b"type" => &mut self.kind,
+            b"role" => &mut self.role,
+            b"call_id" => &mut self.call,
+            b"name" => &mut self.name,
+            b"id" => &mut self.id,
+            b"cwd" => &mut self.cwd,
+            b"cli_version" => &mut self.version,
+            b"model" => &mut self.model,
+            b"message" => &mut self.message,
+            b"num_turns" => &mut self.turns,
+            b"history_base" => &mut self.position,
+            b"rollout_path" => &mut self.path,
+            b"rollout_id" => &mut self.rollout,
+            b"thread_id" => &mut self.thread,
+            b"nth_user_message" => &mut self.before,
+            b"git" => {
+                return value.object(|key, value| {
+                    if key == b"branch" {
+                        self.branch = value.value();
+                    }
+                });
+            }
+            b"info" => {
+                return value.object(|key, value| match key {
+                    b"total_token_usage" => self.total = value.value(),
+                    b"last_token_usage" => self.last = value.value(),
+                    _ => {}
+                });
+            }
+            b"content" => {
+                return value.array(|item| {
+                    item.object(|key, value| {
+                        if key == b"text" && self.first_text.is_empty() {
+                            self.first_text = value.value();
+                        }
+                    });
+                });
+            }
+            b"replacement_history" => return value.array(|item| self.replaced(item)),
+            _ => return,
+        };
+        *slot = value.value();
+    }
+
+    /// One item of such a history.
+    fn replaced(&mut self, item: &mut Walker<'a>) {
+        self.replacement.0 += 1;
+        item.object(|key, value| {
+            if key == b"content" {
+                value.array(|part| {
+                    part.object(|key, value| {
+                        let is_image = key == b"type" && value.value() == b"\"input_image\"";
+                        self.replacement.1 += u64::from(is_image);
+                    });
+                });
+            }
+        });
+    }
+}
+
 impl Seen {
     /// What the index sees of a line; `None` if it is no JSON object.
     fn of(span: Span, raw: &[u8]) -> Option<Self> {
-        let mut seen = Self { span: Some(span), ..Self::default() };
-        let mut payload = None;
-        let mut members = scan::members(raw);
-        for member in &mut members {
-            match member.key {
-                b"type" => seen.kind = text(member.value).unwrap_or_default(),
-                b"timestamp" => seen.time = text(member.value),
-                b"payload" => payload = Some(member.value),
-                b"ordinal" => seen.ordinal = str::from_utf8(member.value).ok().and_then(|n| n.parse().ok()),
-                _ => {}
-            }
-        }
-        if !members.is_whole() {
+        let mut seen = Self { span: Some(span), hash: hash_of(raw), ..Self::default() };
+        let (mut payload, mut bare) = (None, Payload::default());
+        let mut walker = Walker::new(raw);
+        if walker.peek() != Some(b'{') {
             return None;
         }
-        seen.hash = hash_of(raw);
-        match (seen.kind.as_str(), payload.filter(|payload| payload.starts_with(b"{"))) {
-            ("response_item", Some(item)) => seen.take_item(item),
-            ("event_msg", Some(event)) => seen.take_event(event),
+        walker.object(|key, value| match key {
+            b"timestamp" => seen.time = text(value.value()),
+            b"payload" if value.peek() == Some(b'{') => {
+                let mut inside = Payload::default();
+                value.object(|key, value| inside.take(key, value));
+                payload = Some(inside);
+            }
+            b"ordinal" => seen.ordinal = number(value.value()),
+            // Before there were envelopes, this was all.
+            _ => bare.take(key, value),
+        });
+        if !walker.is_whole() {
+            return None;
+        }
+        seen.kind = text(bare.kind).unwrap_or_default();
+        match (seen.kind.as_str(), payload) {
+            ("response_item", Some(item)) => seen.take_item(&item),
+            ("event_msg", Some(event)) => seen.take_event(&event),
             ("session_meta", Some(meta)) => {
-                let git = lines::member(meta, "git").filter(|git| git.starts_with(b"{"));
                 seen.meta = Some(Meta {
-                    id: lines::string(meta, "id"),
-                    cwd: lines::string(meta, "cwd"),
-                    branch: git.and_then(|git| lines::string(git, "branch")),
-                    version: lines::string(meta, "cli_version"),
-                    base: lines::member(meta, "history_base").and_then(Base::of_position),
+                    id: text(meta.id),
+                    cwd: text(meta.cwd),
+                    branch: text(meta.branch),
+                    version: text(meta.version),
+                    base: Base::of_position(meta.position),
                 });
             }
-            ("turn_context", Some(context)) => seen.model = lines::string(context, "model"),
-            ("rollout_reference", Some(reference)) => seen.base = Some(Base::of_reference(reference)),
-            ("compacted", Some(compacted)) => seen.compaction = Some(compaction(compacted)),
-            // Before there were envelopes.
-            ("", None) => {
-                let has = |name| lines::string(raw, name).is_some();
-                seen.is_old_header = has("id") && has("timestamp");
+            ("turn_context", Some(context)) => seen.model = text(context.model),
+            ("rollout_reference", Some(reference)) => seen.base = Some(Base::of_reference(&reference)),
+            ("compacted", Some(compacted)) => {
+                let (items, images) = compacted.replacement;
+                let message = text(compacted.message).unwrap_or_default();
+                seen.compaction = Some(Compaction { line: 0, message, items, images });
             }
-            ("message" | "function_call" | "function_call_output" | "reasoning", None) => seen.take_item(raw),
+            ("", None) => seen.is_old_header = text(bare.id).is_some() && seen.time.is_some(),
+            ("message" | "function_call" | "function_call_output" | "reasoning", None) => {
+                seen.take_item(&bare);
+            }
             _ => {}
         }
         Some(seen)
     }
 
-    fn take_item(&mut self, item: &[u8]) {
-        let string = |name| lines::string(item, name).unwrap_or_default().into_boxed_str();
-        match &*string("type") {
+    fn take_item(&mut self, item: &Payload<'_>) {
+        let boxed = |value| text(value).unwrap_or_default().into_boxed_str();
+        self.what = Some(match &*boxed(item.kind) {
             "message" => {
-                let role = role_of(item);
-                self.what = Some(What::Message { role });
+                let role = role_of(text(item.role).as_deref());
                 if role == Role::User {
-                    self.is_context = is_context(item);
-                    self.prompt = prompt_of(&first_text(item));
+                    let said = text(item.first_text).unwrap_or_default();
+                    self.is_context = tells_where(&said);
+                    self.prompt = prompt_of(&said);
                 }
+                What::Message { role }
             }
             "function_call" | "custom_tool_call" => {
-                self.what = Some(What::Tool(Tool::Call { id: string("call_id"), name: string("name") }));
+                What::Tool(Tool::Call { id: boxed(item.call), name: boxed(item.name) })
             }
-            "local_shell_call" => {
-                self.what =
-                    Some(What::Tool(Tool::Call { id: string("call_id"), name: "local_shell".into() }));
-            }
+            "local_shell_call" => What::Tool(Tool::Call { id: boxed(item.call), name: "local_shell".into() }),
             "function_call_output" | "custom_tool_call_output" => {
-                self.what = Some(What::Tool(Tool::Result { id: string("call_id"), is_error: None }));
+                What::Tool(Tool::Result { id: boxed(item.call), is_error: None })
             }
-            "reasoning" => self.what = Some(What::Reasoning),
-            _ => {}
-        }
+            "reasoning" => What::Reasoning,
+            _ => return,
+        });
     }
 
-    fn take_event(&mut self, event: &[u8]) {
-        match lines::string(event, "type").unwrap_or_default() {
+    fn take_event(&mut self, event: &Payload<'_>) {
+        match text(event.kind).unwrap_or_default() {
             kind if kind == "user_message" || kind == "agent_message" => self.mirror = Some(kind),
             kind if kind == "thread_rolled_back" => {
-                let turns = lines::number(event, "num_turns").unwrap_or(0);
-                self.what = Some(What::RolledBack { turns });
+                self.what = Some(What::RolledBack { turns: number(event.turns).unwrap_or(0) });
             }
-            kind if kind == "token_count" => {
-                let info = lines::member(event, "info").filter(|info| info.starts_with(b"{"));
-                let usage = |name| {
-                    let found = info.and_then(|info| lines::member(info, name));
-                    found.filter(|usage| usage.starts_with(b"{"))
-                };
-                self.usage = usage("total_token_usage").map(|total| Tokens {
-                    total: usage_of(total),
-                    last: usage("last_token_usage").map(usage_of),
-                    hash: hash_of(total),
-                });
+            kind if kind == "token_count" && event.total.starts_with(b"{") => {
+                let last = Some(event.last).filter(|last| last.starts_with(b"{"));
+                let (total, hash) = (usage_of(event.total), hash_of(event.total));
+                self.usage = Some(Tokens { total, last: last.map(usage_of), hash });
             }
             _ => {}
         }
     }
 }
 
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
 /// Who says a message.
-pub(crate) fn role_of(item: &[u8]) -> Role {
-    match lines::string(item, "role").as_deref() {
+pub(crate) fn role_of(role: Option<&str>) -> Role {
+    match role {
         Some("user") => Role::User,
         Some("assistant") => Role::Assistant,
         Some("developer") => Role::Developer,
@@ -650,25 +743,25 @@ pub(crate) fn role_of(item: &[u8]) -> Role {
 }
 
 /// Whether a message of the user is what the agent tells the model about where it is: its first text tells.
-pub(crate) fn is_context(item: &[u8]) -> bool {
-    let text = first_text(item);
-    CONTEXT.iter().any(|mark| text.trim_start().starts_with(mark))
+pub(crate) fn is_context(parts: &[Part]) -> bool {
+    let first = parts.iter().find_map(|part| match part {
+        Part::Text(text) => Some(text),
+        _ => None,
+    });
+    first.is_some_and(|text| tells_where(text))
 }
 
-fn first_text(item: &[u8]) -> String {
-    let content = lines::member(item, "content").filter(|content| content.starts_with(b"["));
-    let mut items = scan::items(content.unwrap_or(b"[]")).filter(|item| item.starts_with(b"{"));
-    items.find_map(|item| lines::string(item, "text")).unwrap_or_default()
+fn tells_where(text: &str) -> bool {
+    CONTEXT.iter().any(|mark| text.trim_start().starts_with(mark))
 }
 
 impl Base {
     /// `rollout_reference`.
-    fn of_reference(reference: &[u8]) -> Self {
-        let id = ["rollout_id", "thread_id"].iter().find_map(|name| lines::string(reference, name));
+    fn of_reference(reference: &Payload<'_>) -> Self {
         Self {
-            path: lines::string(reference, "rollout_path").map(PathBuf::from),
-            id,
-            before_user_message: lines::number(reference, "nth_user_message"),
+            path: text(reference.path).map(PathBuf::from),
+            id: text(reference.rollout).or_else(|| text(reference.thread)),
+            before_user_message: number(reference.before),
             len: None,
         }
     }
@@ -685,21 +778,6 @@ impl Base {
     }
 }
 
-fn compaction(payload: &[u8]) -> Compaction {
-    let history = lines::member(payload, "replacement_history").filter(|history| history.starts_with(b"["));
-    let (mut items, mut images) = (0, 0);
-    for item in scan::items(history.unwrap_or(b"[]")) {
-        items += 1;
-        let content = if item.starts_with(b"{") { lines::member(item, "content") } else { None };
-        for part in scan::items(content.filter(|content| content.starts_with(b"[")).unwrap_or(b"[]")) {
-            images += u64::from(
-                part.starts_with(b"{") && lines::string(part, "type").as_deref() == Some("input_image"),
-            );
-        }
-    }
-    Compaction { line: 0, message: lines::string(payload, "message").unwrap_or_default(), items, images }
-}
-
 /// What all answers took: `input_tokens` has those of the cache in it.
 fn usage_of(total: &[u8]) -> Usage {
     let count = |name| lines::number(total, name).unwrap_or(0);
@@ -712,14 +790,15 @@ fn usage_of(total: &[u8]) -> Usage {
     }
 }
 
-pub(crate) fn parts(item: &Value) -> Vec<Part> {
-    let string = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
-    match item["type"].as_str() {
-        Some("message") => item["content"].as_array().into_iter().flatten().map(part).collect(),
+pub(crate) fn parts(item: &Json<'_>) -> Vec<Part> {
+    let string = |name: &str| item[name].string();
+    match item["type"].word() {
+        Some("message") => item["content"].items().iter().map(part).collect(),
         Some("reasoning") => {
             let texts = |name: &str| {
-                let parts = item[name].as_array().into_iter().flatten();
-                parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
+                let texts: Vec<String> =
+                    item[name].items().iter().filter_map(|part| part["text"].text()).collect();
+                texts.join("\n")
             };
             [texts("summary"), texts("content")]
                 .into_iter()
@@ -731,47 +810,44 @@ pub(crate) fn parts(item: &Value) -> Vec<Part> {
             vec![Part::ToolCall { id: string("call_id"), name: string("name"), input: string("arguments") }]
         }
         Some("custom_tool_call") => {
-            let input = Value::String(string("input")).to_string();
+            let input = item["input"].json();
             vec![Part::ToolCall { id: string("call_id"), name: string("name"), input }]
         }
         Some("local_shell_call") => {
-            let (id, input) = (string("call_id"), item["action"].to_string());
+            let (id, input) = (string("call_id"), item["action"].json());
             vec![Part::ToolCall { id, name: "local_shell".to_owned(), input }]
         }
         Some("function_call_output" | "custom_tool_call_output") => vec![output(item)],
-        other => vec![Part::Other(other.unwrap_or_default().to_owned())],
+        _ => vec![Part::Other(string("type"))],
     }
 }
 
-fn part(item: &Value) -> Part {
-    match item["type"].as_str() {
-        Some("input_text" | "output_text" | "text") => {
-            Part::Text(item["text"].as_str().unwrap_or_default().to_owned())
-        }
-        Some("input_image") => Part::Image(Image::at(item["image_url"].as_str().unwrap_or_default(), None)),
-        other => Part::Other(other.unwrap_or_default().to_owned()),
+fn part(item: &Json<'_>) -> Part {
+    match item["type"].word() {
+        Some("input_text" | "output_text" | "text") => Part::Text(item["text"].string()),
+        Some("input_image") => Part::Image(Image::at(&item["image_url"].string(), None)),
+        _ => Part::Other(item["type"].string()),
     }
 }
 
 /// A text, or an object with items; older ones have a text that is such an object.
-fn output(item: &Value) -> Part {
+fn output(item: &Json<'_>) -> Part {
     let (mut texts, mut images) = (Vec::new(), Vec::new());
     let output = &item["output"];
-    if let Some(text) = output.as_str() {
-        texts.push(text.to_owned());
-    }
-    for part in output["content_items"].as_array().or_else(|| output.as_array()).into_iter().flatten() {
+    texts.extend(output.text());
+    let items = if output.is_array() { output } else { &output["content_items"] };
+    for part in items.items() {
         match self::part(part) {
             Part::Text(text) => texts.push(text),
             Part::Image(image) => images.push(image),
             _ => {}
         }
     }
-    texts.extend(output["content"].as_str().map(str::to_owned));
+    texts.extend(output["content"].text());
     Part::ToolResult {
-        id: item["call_id"].as_str().unwrap_or_default().to_owned(),
+        id: item["call_id"].string(),
         text: texts.join("\n"),
-        is_error: output["success"] == Value::Bool(false),
+        is_error: output["success"].is_false(),
         images,
     }
 }

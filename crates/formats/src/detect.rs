@@ -29,7 +29,7 @@ const LEN_MAX: u64 = 4 << 20;
 pub fn detect(path: impl AsRef<Path>) -> Result<Option<Agent>> {
     let path = path.as_ref();
     let log = lines::open(path)?;
-    if !packed::is_packed(&log)? {
+    if !packed::is_packed_log(&log)? {
         return detect_in(&log, path);
     }
     let (head, _) = packed::head(path, PACKED_MAX)?;

@@ -4,14 +4,14 @@
 //! of the session, and may bring all messages that are left; `$rewindTo` takes a message back, and all behind it. What was taken
 //! back or left out is still in the file, and marked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use jsonl_core::{Log, Span, scan};
-use serde_json::Value;
 
 use crate::error::Result;
 use crate::foreign::Remark;
+use crate::json::{self, Json};
 use crate::lines::{self, text};
 use crate::packed;
 use crate::reading::{self, Reading};
@@ -166,7 +166,6 @@ impl Gemini {
     /// As [`message`](Self::message).
     pub fn message_with_images(&self, index: usize) -> Result<Message> {
         let Some(node) = self.index.nodes.get(index) else { return Ok(Message::nothing(index)) };
-        let value = lines::value(&self.log.read(node.span)?);
         Ok(Message {
             index,
             line: node.line,
@@ -176,7 +175,7 @@ impl Gemini {
             parent: None,
             time: node.time.as_deref().and_then(lines::parse_time),
             flags: node.flags,
-            parts: parts(&value),
+            parts: json::with(&self.log.read(node.span)?, parts),
         })
     }
 
@@ -317,7 +316,9 @@ impl Reading for Index {
 
     fn finish(&mut self, _: &Log) -> Result<()> {
         let overview = &mut self.overview;
-        for node in self.nodes.iter().filter(|node| !node.flags.duplicate) {
+        // One that was taken back may have been written again.
+        let mut seen = HashSet::new();
+        for node in self.nodes.iter().filter(|node| !node.flags.duplicate && seen.insert(&node.id)) {
             overview.messages += u64::from(node.has_text);
             overview.tool_calls += node.calls.len() as u64;
             overview.model = node.model.clone().or(overview.model.take());
@@ -464,29 +465,28 @@ fn usage_of(tokens: &[u8]) -> Usage {
     }
 }
 
-pub(crate) fn parts(message: &Value) -> Vec<Part> {
-    let string = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+pub(crate) fn parts(message: &Json<'_>) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
-    for thought in message["thoughts"].as_array().into_iter().flatten() {
-        let texts = [string(thought, "subject"), string(thought, "description")];
+    for thought in message["thoughts"].items() {
+        let texts = [thought["subject"].string(), thought["description"].string()];
         let texts: Vec<&str> = texts.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
         parts.push(Part::Reasoning(texts.join("\n")));
     }
-    match &message["content"] {
-        Value::Array(items) => parts.extend(items.iter().map(part)),
-        Value::Null => {}
-        content => parts.push(part(content)),
+    let content = &message["content"];
+    if content.is_string() || content.is_object() {
+        parts.push(part(content));
     }
-    for call in message["toolCalls"].as_array().into_iter().flatten() {
-        let id = string(call, "id");
+    parts.extend(content.items().iter().map(part));
+    for call in message["toolCalls"].items() {
+        let id = call["id"].string();
         parts.push(Part::ToolCall {
             id: id.clone(),
-            name: string(call, "name"),
-            input: call["args"].to_string(),
+            name: call["name"].string(),
+            input: call["args"].json(),
         });
-        let Some(status @ ("success" | "error" | "cancelled")) = call["status"].as_str() else { continue };
+        let Some(status @ ("success" | "error" | "cancelled")) = call["status"].word() else { continue };
         let (mut texts, mut images) = (Vec::new(), Vec::new());
-        for item in call["result"].as_array().into_iter().flatten() {
+        for item in call["result"].items() {
             match part(item) {
                 Part::Text(text) => texts.push(text),
                 Part::Image(image) => images.push(image),
@@ -494,7 +494,7 @@ pub(crate) fn parts(message: &Value) -> Vec<Part> {
             }
         }
         if texts.is_empty() {
-            texts.extend(call["resultDisplay"].as_str().map(str::to_owned));
+            texts.extend(call["resultDisplay"].text());
         }
         let is_error = status != "success";
         parts.push(Part::ToolResult { id, text: texts.join("\n"), is_error, images });
@@ -502,29 +502,26 @@ pub(crate) fn parts(message: &Value) -> Vec<Part> {
     parts
 }
 
-fn part(item: &Value) -> Part {
-    if let Some(text) = item.as_str() {
-        return Part::Text(text.to_owned());
+fn part(item: &Json<'_>) -> Part {
+    if let Some(text) = item.text() {
+        return Part::Text(text);
     }
-    if let Some(text) = item["text"].as_str() {
-        let text = text.to_owned();
-        return if item["thought"] == Value::Bool(true) { Part::Reasoning(text) } else { Part::Text(text) };
+    if let Some(text) = item["text"].text() {
+        return if item["thought"].is_true() { Part::Reasoning(text) } else { Part::Text(text) };
     }
-    let media_type = |value: &Value| value["mimeType"].as_str().map(str::to_owned);
-    if let Some(data) = item["inlineData"]["data"].as_str() {
-        return Part::Image(Image::inside(media_type(&item["inlineData"]), data));
+    if let Some(data) = item["inlineData"]["data"].text() {
+        return Part::Image(Image::inside(item["inlineData"]["mimeType"].text(), &data));
     }
-    if let Some(url) = item["fileData"]["fileUri"].as_str() {
-        let (media_type, url) = (media_type(&item["fileData"]), Some(url.to_owned()));
+    if let Some(url) = item["fileData"]["fileUri"].text() {
+        let (media_type, url) = (item["fileData"]["mimeType"].text(), Some(url));
         return Part::Image(Image { media_type, len: None, url, data: None });
     }
     let response = &item["functionResponse"]["response"];
-    if let Some(text) = ["output", "error"].iter().find_map(|name| response[*name].as_str()) {
-        return Part::Text(text.to_owned());
+    if let Some(text) = ["output", "error"].iter().find_map(|name| response[name].text()) {
+        return Part::Text(text);
     }
     if response.is_object() {
-        return Part::Text(response.to_string());
+        return Part::Text(response.json());
     }
-    let kind = item.as_object().and_then(|members| members.keys().next());
-    Part::Other(kind.cloned().unwrap_or_default())
+    Part::Other(item.first_name().unwrap_or_default())
 }

@@ -5,11 +5,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::SystemTime;
 
-use jsonl_core::{Chunk, DamageKind, Line, Log, ReadOptions, Seals, Span, Verdict, parse_json, scan};
-use serde_json::Value;
-
 use crate::error::Result;
 use crate::foreign::{ForeignRecord, Remark};
+use jsonl_core::{Chunk, DamageKind, Line, Log, ReadOptions, Seals, Span, Verdict, scan};
 
 /// A line of a file, and what is in it.
 pub(crate) struct Found {
@@ -87,7 +85,7 @@ pub(crate) fn index<T: Send>(
 
 /// The lines of a chunk in which there is nothing but objects, with their numbers in it.
 fn clean<T>(chunk: &Chunk<'_>, of: &impl Fn(Span, &[u8]) -> Option<T>) -> Option<Vec<(u64, Indexed<T>)>> {
-    std::str::from_utf8(chunk.bytes).ok()?;
+    simdutf8::basic::from_utf8(chunk.bytes).ok()?;
     let mut found = Vec::new();
     for (number, line) in (0..).zip(chunk.lines()) {
         let raw = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);
@@ -130,11 +128,6 @@ fn any<T>(
 /// A record without what may stand around it.
 pub(crate) fn bare(raw: &[u8]) -> &[u8] {
     raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw).trim_ascii()
-}
-
-/// A record's JSON, for taking apart; null where there is none.
-pub(crate) fn value(raw: &[u8]) -> Value {
-    parse_json(String::from_utf8_lossy(bare(raw)).as_bytes()).unwrap_or_default()
 }
 
 /// The records of one line.

@@ -10,6 +10,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
 use crate::error::{Error, Result};
 use crate::foreign::Remark;
+use crate::lines;
 
 /// What a packed file begins with (RFC 8878, 3.1.1), the last byte first.
 const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
@@ -34,7 +35,7 @@ pub(crate) fn open_with(
 ) -> Result<(Log, Option<Remark>)> {
     let options = options.clone().source(Source::Chunks).seals(Seals::Ignore);
     let log = options.open(path)?;
-    if !is_packed(&log)? {
+    if !is_packed_log(&log)? {
         return Ok((log, None));
     }
     let Some(spool) = spool else { return Err(Error::Packed { path: path.to_owned() }) };
@@ -46,8 +47,16 @@ pub(crate) fn open_with(
     Ok((options.open_file(out, path)?, remark))
 }
 
-/// Whether a file is packed.
-pub(crate) fn is_packed(log: &Log) -> Result<bool> {
+/// Whether a file is packed with zstd, by what is in it. Nothing is appended to such a file.
+///
+/// # Errors
+///
+/// [`Error::Log`] if it can't be read.
+pub fn is_packed(path: &Path) -> Result<bool> {
+    is_packed_log(&lines::open(path)?)
+}
+
+pub(crate) fn is_packed_log(log: &Log) -> Result<bool> {
     let len = MAGIC.len() as u64;
     Ok(log.len() >= len && log.read(Span { offset: 0, len })? == MAGIC)
 }

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jsonl_core::{Log, Span, scan};
-use serde_json::Value;
 
 use crate::error::Result;
 use crate::foreign::Remark;
+use crate::json::Json;
 use crate::lines::{self, text};
 use crate::packed;
 use crate::reading::{self, Reading};
@@ -429,25 +429,23 @@ fn usage_of(object: &[u8]) -> Usage {
     }
 }
 
-pub(crate) fn parts(message: &Value) -> Vec<Part> {
-    let string = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
-    let items = match &message["content"] {
-        Value::String(text) => return vec![Part::Text(text.clone())],
-        Value::Array(items) => &items[..],
-        _ => &[],
-    };
-    let part = |item: &Value| match item["type"].as_str() {
-        Some("text") => Part::Text(string(item, "text")),
-        Some("thinking") => Part::Reasoning(string(item, "thinking")),
+pub(crate) fn parts(message: &Json<'_>) -> Vec<Part> {
+    if let Some(text) = message["content"].text() {
+        return vec![Part::Text(text)];
+    }
+    let items = message["content"].items();
+    let part = |item: &Json<'_>| match item["type"].word() {
+        Some("text") => Part::Text(item["text"].string()),
+        Some("thinking") => Part::Reasoning(item["thinking"].string()),
         Some("toolCall") => Part::ToolCall {
-            id: string(item, "id"),
-            name: string(item, "name"),
-            input: item["arguments"].to_string(),
+            id: item["id"].string(),
+            name: item["name"].string(),
+            input: item["arguments"].json(),
         },
         Some("image") => Part::Image(image(item)),
-        other => Part::Other(other.unwrap_or_default().to_owned()),
+        _ => Part::Other(item["type"].string()),
     };
-    match message["role"].as_str() {
+    match message["role"].word() {
         Some("toolResult") => {
             let (mut texts, mut images) = (Vec::new(), Vec::new());
             for item in items {
@@ -457,29 +455,24 @@ pub(crate) fn parts(message: &Value) -> Vec<Part> {
                     _ => {}
                 }
             }
-            let is_error = message["isError"] == Value::Bool(true);
-            vec![Part::ToolResult {
-                id: string(message, "toolCallId"),
-                text: texts.join("\n"),
-                is_error,
-                images,
-            }]
+            let (id, is_error) = (message["toolCallId"].string(), message["isError"].is_true());
+            vec![Part::ToolResult { id, text: texts.join("\n"), is_error, images }]
         }
         Some("bashExecution") => {
-            let input = serde_json::json!({"command": message["command"]}).to_string();
+            let input = format!("{{\"command\":{}}}", message["command"].json());
             let call = Part::ToolCall { id: String::new(), name: "bash".to_owned(), input };
-            let is_error = message["exitCode"].as_i64().is_some_and(|code| code != 0);
-            let text = string(message, "output");
+            let is_error = message["exitCode"].number().is_some_and(|code| code != 0);
+            let text = message["output"].string();
             vec![call, Part::ToolResult { id: String::new(), text, is_error, images: Vec::new() }]
         }
         _ => items.iter().map(part).collect(),
     }
 }
 
-fn image(item: &Value) -> Image {
-    let media_type = item["mimeType"].as_str().map(str::to_owned);
-    match item["data"].as_str() {
-        Some(data) => Image::inside(media_type, data),
+fn image(item: &Json<'_>) -> Image {
+    let media_type = item["mimeType"].text();
+    match item["data"].text() {
+        Some(data) => Image::inside(media_type, &data),
         None => Image { media_type, len: None, url: None, data: None },
     }
 }

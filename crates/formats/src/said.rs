@@ -1,9 +1,11 @@
 //! What one record says, seen by itself: for following a transcript and for searching, where nobody makes an index first.
 
+use std::ops::Range;
 use std::time::SystemTime;
 
-use serde_json::Value;
+use jsonl_core::scan::{self, Visit};
 
+use crate::json::{self, Json};
 use crate::transcript::{Agent, Image, Part, Role, drop_data};
 use crate::{chat, claude_code, codex, gemini, lines, pi};
 
@@ -43,53 +45,53 @@ impl Said {
 /// ```
 #[must_use]
 pub fn said(agent: Agent, record: &[u8]) -> Option<Said> {
-    let raw = lines::bare(record);
-    if !raw.starts_with(b"{") {
-        return None;
-    }
-    let (role, time, mut parts) = match agent {
-        Agent::ClaudeCode => {
-            let role = match lines::string(raw, "type").as_deref() {
-                Some("user") if lines::member(raw, "isMeta") == Some(b"true") => Role::System,
-                Some("user") => Role::User,
-                Some("assistant") => Role::Assistant,
-                Some("system") => Role::System,
-                _ => return None,
-            };
-            (role, lines::time(raw, "timestamp"), claude_code::parts(&lines::value(raw)))
-        }
-        Agent::Codex => {
-            let item = match lines::string(raw, "type").as_deref() {
-                Some("response_item") => lines::member(raw, "payload")?,
-                Some("message" | "function_call" | "function_call_output" | "reasoning") => raw,
-                _ => return None,
-            };
-            let role = match lines::string(item, "type").as_deref() {
-                Some("message") if codex::is_context(item) => Role::System,
-                Some("message") => codex::role_of(item),
-                Some("function_call_output" | "custom_tool_call_output") => Role::User,
-                _ => Role::Assistant,
-            };
-            (role, lines::time(raw, "timestamp"), codex::parts(&lines::value(item)))
-        }
-        Agent::Pi => {
-            if lines::string(raw, "type").as_deref() != Some("message") {
-                return None;
+    let (role, time, mut parts) = json::with(record, |record| {
+        let time = |record: &Json<'_>| record["timestamp"].text().as_deref().and_then(lines::parse_time);
+        let kind = record["type"].word();
+        Some(match agent {
+            Agent::ClaudeCode => {
+                let role = match kind {
+                    Some("user") if record["isMeta"].is_true() => Role::System,
+                    Some("user") => Role::User,
+                    Some("assistant") => Role::Assistant,
+                    Some("system") => Role::System,
+                    _ => return None,
+                };
+                (role, time(record), claude_code::parts(record))
             }
-            let message = lines::member(raw, "message")?;
-            let role = pi::role_of(&lines::string(message, "role")?);
-            (role, lines::time(raw, "timestamp"), pi::parts(&lines::value(message)))
-        }
-        Agent::Gemini => {
-            let role = gemini::role_of(&lines::string(raw, "type")?);
-            lines::string(raw, "id")?;
-            (role, lines::time(raw, "timestamp"), gemini::parts(&lines::value(raw)))
-        }
-        Agent::Picoclaw | Agent::Orca | Agent::Aish | Agent::Chat => {
-            let role = chat::role_of(&lines::string(raw, "role")?)?;
-            (role, chat::time_of(raw), chat::parts(raw))
-        }
-    };
+            Agent::Codex => {
+                let item = match kind {
+                    Some("response_item") => &record["payload"],
+                    Some("message" | "function_call" | "function_call_output" | "reasoning") => record,
+                    _ => return None,
+                };
+                let parts = codex::parts(item);
+                let role = match item["type"].word() {
+                    Some("message") if codex::is_context(&parts) => Role::System,
+                    Some("message") => codex::role_of(item["role"].word()),
+                    Some("function_call_output" | "custom_tool_call_output") => Role::User,
+                    _ => Role::Assistant,
+                };
+                (role, time(record), parts)
+            }
+            Agent::Pi => {
+                let message = &record["message"];
+                if kind != Some("message") {
+                    return None;
+                }
+                (pi::role_of(message["role"].word()?), time(record), pi::parts(message))
+            }
+            Agent::Gemini => {
+                if !record["id"].is_string() {
+                    return None;
+                }
+                (gemini::role_of(kind?), time(record), gemini::parts(record))
+            }
+            Agent::Picoclaw | Agent::Orca | Agent::Aish | Agent::Chat => {
+                (chat::role_of(record["role"].word()?)?, chat::time_of(record), chat::parts_of(record))
+            }
+        })
+    })?;
     drop_data(&mut parts);
     (!parts.is_empty()).then_some(Said { role, time, parts })
 }
@@ -97,23 +99,22 @@ pub fn said(agent: Agent, record: &[u8]) -> Option<Said> {
 /// Text in a tool's input: all its strings, a line each, which is what somebody looks for in it.
 #[must_use]
 pub fn input_text(input: &str) -> String {
-    fn collect(value: &Value, text: &mut String) {
-        match value {
-            Value::String(found) => {
-                if !text.is_empty() {
-                    text.push('\n');
+    struct Strings<'a>(&'a [u8], String);
+
+    impl Visit for Strings<'_> {
+        fn string(&mut self, content: Range<usize>, _depth: usize, is_key: bool) {
+            if !is_key {
+                if !self.1.is_empty() {
+                    self.1.push('\n');
                 }
-                text.push_str(found);
+                self.1.push_str(&scan::unescape(&self.0[content]));
             }
-            Value::Array(items) => items.iter().for_each(|item| collect(item, text)),
-            Value::Object(members) => members.values().for_each(|member| collect(member, text)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
-    let mut text = String::new();
-    match jsonl_core::parse_json::<Value>(input.as_bytes()) {
-        Ok(value) => collect(&value, &mut text),
-        Err(_) => input.clone_into(&mut text),
+
+    let mut strings = Strings(input.as_bytes(), String::new());
+    match scan::visit(input.as_bytes(), scan::NESTING_MAX, &mut strings) {
+        Ok(()) => strings.1,
+        Err(_) => input.to_owned(),
     }
-    text
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::any::Transcript;
 use crate::error::Result;
 use crate::foreign::{ForeignRecord, ForeignSession, Remark};
+use crate::json;
 use crate::lines;
 use crate::transcript::{Agent, Message, Part, Role};
 
@@ -102,8 +103,7 @@ impl Transcript {
                 // It has no role of its own. What it says otherwise stays as it is.
                 let role = if role == Role::User { "user" } else { "assistant" };
                 let content: String = {
-                    let value = lines::value(raw);
-                    let parts = crate::gemini::parts(&value);
+                    let parts = json::with(raw, crate::gemini::parts);
                     let texts = parts.iter().filter_map(|part| match part {
                         Part::Text(text) => Some(text.as_str()),
                         _ => None,

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 use std::ops::AddAssign;
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use foldhash::quality::FixedState;
 use jsonl_core::Span;
 
 use crate::foreign::Remark;
@@ -191,9 +192,7 @@ pub struct Answer {
 
 /// A short name for something that has a long one.
 pub(crate) fn hash_of(thing: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    thing.hash(&mut hasher);
-    hasher.finish()
+    FixedState::with_seed(0).hash_one(thing)
 }
 
 /// So many characters of a prompt are kept for lists.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jsonl_core::{Log, Span};
-use serde_json::Value;
 
 use crate::error::Result;
+use crate::json::{self, Json};
 use crate::lines;
 use crate::transcript::{
     Conversation, Effect, Flags, Message, Part, Problem, ProblemKind, Role, Stop, ToolCall, hash_of,
@@ -117,22 +117,21 @@ impl Tree {
         &self,
         log: &Log,
         index: usize,
-        parts: impl FnOnce(&Value) -> Vec<Part>,
+        parts: impl FnOnce(&Json<'_>) -> Vec<Part>,
     ) -> Result<Message> {
         let nothing = Node::default();
         let node = self.nodes.get(index).unwrap_or(&nothing);
-        let value = lines::value(&log.read(node.span)?);
-        Ok(Message {
+        Ok(json::with(&log.read(node.span)?, |record| Message {
             index,
             line: node.line,
             span: node.span,
             role: node.role.unwrap_or(Role::System),
             id: node.id.as_deref().map(str::to_owned),
             parent: node.parent.as_deref().map(str::to_owned),
-            time: value["timestamp"].as_str().and_then(lines::parse_time),
+            time: record["timestamp"].text().as_deref().and_then(lines::parse_time),
             flags: node.flags,
-            parts: parts(&value),
-        })
+            parts: parts(record),
+        }))
     }
 
     /// The records that have a text.

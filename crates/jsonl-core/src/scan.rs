@@ -11,9 +11,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use vector::{BLOCK_LEN, first_special};
+pub use walker::Walker;
 
 #[expect(unsafe_code, reason = "calling vector instructions that every x86-64 has is not yet safe by itself")]
 mod vector;
+mod walker;
 
 /// The deepest nesting that is accepted: `[[1]]` is nested 2 deep. Readers and writers share it, so that
 /// nothing can be written that can't be read back.

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use annals_formats::transcript::Agent;
 use jsonl_core::{Log, Verdict};
 
-use crate::args::{Show, View};
+use crate::args::{Show, Speaker, View};
+use crate::commands::transcripts::is_said;
 use crate::commands::view;
 use crate::exit::{Exit, Failure};
 use crate::human::{self, name, plural};
@@ -17,7 +19,12 @@ pub(crate) fn run(args: &Show, path: PathBuf, number: Option<u64>, out: &mut Out
     }
     let mut damaged = 0;
     for line in log.lines() {
-        if let Verdict::Damaged { .. } = view::print(&line?, args.view, out)? {
+        let line = line?;
+        // What is no message of an agent that is known may be one of another.
+        if !args.role.is_empty() && !is_said_by(&line.bytes, &args.role) {
+            continue;
+        }
+        if let Verdict::Damaged { .. } = view::print(&line, args.view, out)? {
             damaged += 1;
         }
     }
@@ -26,6 +33,11 @@ pub(crate) fn run(args: &Show, path: PathBuf, number: Option<u64>, out: &mut Out
         out.note(format_args!("{}: {lines}; annals verify describes them", human::path(&path)));
     }
     Ok(Exit::Done)
+}
+
+/// Whether any of those say something in a record, whoever wrote it.
+fn is_said_by(raw: &[u8], wanted: &[Speaker]) -> bool {
+    Agent::ALL.into_iter().any(|agent| is_said(agent, raw, wanted))
 }
 
 fn show_one(log: &Log, number: u64, view: View, out: &mut Out) -> Result<Exit, Failure> {

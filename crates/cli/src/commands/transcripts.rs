@@ -73,6 +73,6 @@ fn is_any_by(role: Role, parts: &[Part], wanted: &[Speaker]) -> bool {
 }
 
 /// A record that says something, by itself.
-fn is_said(agent: Agent, raw: &[u8], wanted: &[Speaker]) -> bool {
+pub(super) fn is_said(agent: Agent, raw: &[u8], wanted: &[Speaker]) -> bool {
     said(agent, raw).is_some_and(|said| is_any_by(said.role, &said.parts, wanted))
 }

@@ -137,6 +137,25 @@ fn the_end_of_a_session_is_that_of_all_of_it() {
 }
 
 #[test]
+fn roles_and_ends_hold_for_every_kind_of_session() {
+    let place = user();
+    let lines = "{\"role\":\"user\",\"content\":\"a\"}\n{\"role\":\"assistant\",\"content\":\"b\"}\n{\"role\":\"user\",\"content\":\"c\"}\n";
+    place.file("chat.jsonl", lines);
+    place.annals_with(&["append", "own"], lines.as_bytes()).check(0);
+    for name in ["./chat.jsonl", "own"] {
+        let count = |args: &[&str]| {
+            let args = [&["--json", "show", name], args].concat();
+            place.annals(&args).check(0).objects().len()
+        };
+        assert_eq!((count(&[]), count(&["--role", "user"]), count(&["--tail", "2"])), (3, 2, 2), "{name}");
+        assert_eq!(count(&["--role", "tool"]), 0, "{name}");
+    }
+    place.annals(&["ls", ".", "--agent", "codex"]).check(2);
+    let counted = place.annals(&["--json", "stats", CODEX, "--by", "session"]).check(0).objects();
+    assert_eq!((counted.len(), &counted[0]["name"]), (1, &json!(format!("codex:{CODEX}"))));
+}
+
+#[test]
 fn what_was_said_is_found_by_role_and_never_in_an_image() {
     let place = user();
     let all = place.annals(&["--json", "search", "ferry"]).check(0);

@@ -87,17 +87,21 @@ fn a_tally_and_a_glance_count_what_an_index_has() {
     for (agent, path) in all() {
         let transcript = Transcript::open_as(agent, &path).unwrap();
         let overview = transcript.overview();
-        let mut bytes = 0;
-        let tally =
-            Transcript::tally(agent, &path, Path::new("."), |raw| raw.len(), |len| bytes += len).unwrap();
+        let tally = Transcript::tally(agent, &path, &ReadOptions::new(), Path::new(".")).unwrap();
         assert_eq!(
             (&tally.overview, &tally.answers[..]),
             (overview, transcript.answers()),
             "{}",
             path.display()
         );
-        let has_replaced = overview.remarks.iter().any(|remark| matches!(remark, Remark::NotUtf8 { .. }));
-        assert!(has_replaced || bytes as u64 <= fs::metadata(&path).unwrap().len());
+        let images = |raw: Vec<u8>| annals_formats::said(agent, &raw).map_or(0, |said| said.images().count());
+        let mut starts = BTreeSet::new();
+        let all = transcript.messages().into_iter().chain(transcript.records());
+        let of_messages: usize = all
+            .filter(|index| starts.insert(transcript.message(*index).unwrap().span.offset))
+            .map(|index| images(transcript.raw(index).unwrap()))
+            .sum();
+        assert!(tally.images as usize >= of_messages, "{}", path.display());
         let glance = Transcript::glance(agent, &path).unwrap();
         if glance.is_whole() && overview.remarks.is_empty() {
             let (mut seen, mut whole) = (glance.overview, overview.clone());

@@ -2,10 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use annals_session::{Scope, Session};
+use annals_formats::transcript::Agent;
+use annals_session::{Entry, Scope, Session};
 
 use crate::args::{Show, View};
 use crate::commands::sessions::{print_entry, say_damage};
+use crate::commands::transcripts::is_said;
 use crate::exit::{Exit, Failure};
 use crate::human::{name, path, printable};
 use crate::out::{Out, Paint};
@@ -44,6 +46,13 @@ pub(crate) fn run(args: &Show, target: &str, home: &Home, out: &mut Out) -> Resu
     let scope = if args.all { Scope::Transcript } else { Scope::History };
     let mut printed = Ok(());
     let report = session.for_each(scope, |entry| {
+        let is_said = match &entry {
+            Entry::Message(message) => is_said(Agent::Chat, message.raw(), &args.role),
+            _ => args.role.is_empty(),
+        };
+        if !is_said && !args.role.is_empty() {
+            return ControlFlow::Continue(());
+        }
         printed = print_entry(&entry, args.view, out);
         if printed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;

@@ -6,6 +6,7 @@ use annals_catalog::{CatalogOptions, Rules};
 use annals_formats::Transcript;
 use annals_session::{ListOptions, Listed};
 use jiff::Timestamp;
+use jsonl_core::ReadOptions;
 
 use super::rows::{Ids, Row};
 use crate::agents::{Agents, CATALOG, Found, Titles, Wanted, in_parallel, spool};
@@ -194,7 +195,7 @@ fn counted(
     found: &Found,
     mut glance: annals_formats::transcript::Glance,
 ) -> Result<annals_formats::transcript::Glance, Failure> {
-    let tally = Transcript::tally(found.agent, found.path(), &spool(), |_| (), |()| ())?;
+    let tally = Transcript::tally(found.agent, found.path(), &ReadOptions::new(), &spool())?;
     glance.overview.messages = tally.overview.messages;
     glance.overview.tool_calls = tally.overview.tool_calls;
     glance.seen = glance.seen.max(1);

@@ -1,14 +1,13 @@
 //! `annals stats` over sessions: what agents did, and what it took.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::SystemTime;
 
-use annals_formats::transcript::{Agent, Usage};
-use annals_formats::{Tally, Transcript, said};
+use annals_formats::transcript::Usage;
+use annals_formats::{Tally, Transcript};
 use annals_session::ListOptions;
 use jiff::Timestamp;
-use memchr::memmem::Finder;
+use jsonl_core::ReadOptions;
 use serde::Serialize;
 
 use super::show::is_told_apart;
@@ -22,11 +21,11 @@ use crate::out::Out;
 use crate::progress::Progress;
 use crate::store::Home;
 
-/// Files up to here are counted several at once, and larger ones each on all processors.
-const SMALL: u64 = 1 << 20;
+/// Files above this are counted one after the other, each on all processors.
+const LARGE: u64 = 64 << 20;
 
-/// So many at once.
-const BATCH: usize = 64;
+/// So many others are counted at once.
+const BATCH: usize = 1000;
 
 /// People get so many rows.
 const ROWS_SHOWN: usize = 100;
@@ -91,13 +90,6 @@ struct SumsObject<'a> {
     sums: Sums,
 }
 
-/// What one file has.
-struct Counted {
-    tally: Tally,
-    duplicate_bytes: u64,
-    images: u64,
-}
-
 pub(crate) fn run(args: &Stats, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let wanted = Wanted::of(&args.filter)?;
     let by = args.by.unwrap_or(By::Agent);
@@ -109,22 +101,20 @@ pub(crate) fn run(args: &Stats, home: &Home, out: &mut Out) -> Result<Exit, Fail
     let progress = Progress::of(all.iter().map(|found| found.entry.len).sum());
     let mut sums: BTreeMap<String, Sums> = BTreeMap::new();
     let mut answered: HashSet<u64> = HashSet::new();
+    let mut merge = |found: &Found, tally: Result<Tally, Failure>, out: &mut Out| match tally {
+        Ok(tally) => add(found, tally, by, &wanted, &titles, &mut answered, &mut sums),
+        Err(failure) => out.complain(&failure),
+    };
+    // Files side by side are quicker than parts of a file side by side, where there are enough of them.
     let mut left = &all[..];
     while !left.is_empty() {
-        let small = left.iter().take(BATCH).take_while(|found| found.entry.len <= SMALL).count();
-        let (batch, rest) = left.split_at(small.max(1));
+        let few = left.iter().take(BATCH).take_while(|found| found.entry.len <= LARGE).count();
+        let (batch, rest) = left.split_at(few.max(1));
         left = rest;
-        let counted = in_parallel(batch, |found| {
-            let counted = counted(found);
-            progress.bytes_done.fetch_add(found.entry.len, std::sync::atomic::Ordering::Relaxed);
-            counted
-        });
-        for (found, counted) in batch.iter().zip(counted) {
-            match counted {
-                Ok(counted) => add(found, counted, by, &wanted, &titles, &mut answered, &mut sums),
-                Err(failure) => out.complain(&failure),
-            }
-        }
+        let options = ReadOptions::new().progress(progress.bytes_done.clone());
+        let options = if few > 1 { options.threads(1) } else { options };
+        let tallies = in_parallel(batch, |found| counted(found, &options));
+        batch.iter().zip(tallies).for_each(|(found, tally)| merge(found, tally, out));
     }
     drop(progress);
     if args.names.is_empty() && wanted.own() && !matches!(by, By::Model) {
@@ -152,40 +142,20 @@ fn files_of(args: &Stats, wanted: &Wanted, agents: &Agents, home: &Home, out: &m
     all
 }
 
-fn counted(found: &Found) -> Result<Counted, Failure> {
-    let agent = found.agent;
-    let image = Finder::new(b"image");
-    let mut seen: HashSet<u64> = HashSet::new();
-    let (mut duplicate_bytes, mut images) = (0, 0);
-    let see = |raw: &[u8]| {
-        let mut hasher = DefaultHasher::new();
-        raw.hash(&mut hasher);
-        let images = if image.find(raw).is_some() { images_in(agent, raw) } else { 0 };
-        (hasher.finish(), raw.len() as u64 + 1, images)
-    };
-    let tally = Transcript::tally(agent, found.path(), &spool(), see, |(hash, len, count)| {
-        images += count;
-        if !seen.insert(hash) {
-            duplicate_bytes += len;
-        }
-    })?;
-    Ok(Counted { tally, duplicate_bytes, images })
-}
-
-fn images_in(agent: Agent, raw: &[u8]) -> u64 {
-    said(agent, raw).map_or(0, |said| said.images().count() as u64)
+fn counted(found: &Found, options: &ReadOptions) -> Result<Tally, Failure> {
+    Ok(Transcript::tally(found.agent, found.path(), options, &spool())?)
 }
 
 fn add(
     found: &Found,
-    counted: Counted,
+    tally: Tally,
     by: By,
     wanted: &Wanted,
     titles: &Titles,
     answered: &mut HashSet<u64>,
     sums: &mut BTreeMap<String, Sums>,
 ) {
-    let Counted { tally, duplicate_bytes, images } = counted;
+    let (duplicate_bytes, images) = (tally.duplicate_bytes, tally.images);
     let mut overview = tally.overview;
     if overview.types.is_empty() && !is_told_apart(found.agent) {
         return;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use annals_formats::Transcript;
+use annals_formats::{Transcript, is_packed};
 use jsonl_core::{Follow, Followed, From, Log, Verdict};
 
 use super::{is_said, print};
@@ -14,17 +14,22 @@ use crate::human;
 use crate::out::Out;
 
 pub(crate) fn run(args: &Tail, found: &Found, out: &mut Out) -> Result<Exit, Failure> {
+    let follow = args.follow && !is_packed(found.path())?;
     // Before anything is read: what is appended meanwhile comes later, and nothing twice.
     let end = Log::open(found.path())?.end()?;
     if let Some((transcript, conversation)) = Transcript::open_end(found.path(), &spool(), args.lines)? {
         for index in conversation.messages {
             let message = transcript.message(index)?;
-            if message.span.offset < end.offset() {
+            if !follow || message.span.offset < end.offset() {
                 print(&message, &transcript.raw(index)?, args.view, out)?;
             }
         }
     }
-    if !args.follow {
+    if !follow {
+        if args.follow {
+            let file = human::path(found.path());
+            out.note(format_args!("{file}: is packed; nothing is appended to it any more"));
+        }
         return Ok(Exit::Done);
     }
     out.flush()?;

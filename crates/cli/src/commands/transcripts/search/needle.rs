@@ -114,19 +114,22 @@ impl Needle {
         at_file_start: bool,
         scope: Scope<'_>,
     ) -> Option<(Snippet, bool, Option<&'static str>)> {
-        let message;
-        let (agent, record, wanted) = match scope {
-            Scope::Said(agent, wanted) if is_record(line, at_file_start) => (agent, line, wanted),
-            Scope::Own(wanted) if is_record(line, at_file_start) => {
-                message = scan::members(line).find(|member| member.key == b"message")?.value;
-                (Agent::Chat, message, wanted)
-            }
-            _ => {
-                let (snippet, is_damaged) = self.find_in_line(line, at_file_start)?;
-                return Some((snippet, is_damaged, None));
+        let (said, wanted) = match scope {
+            Scope::Strings => (None, &[][..]),
+            Scope::Said(agent, wanted) => (said(agent, line), wanted),
+            Scope::Own(wanted) => {
+                let message = scan::members(line).find(|member| member.key == b"message");
+                (message.and_then(|message| said(Agent::Chat, message.value)), wanted)
             }
         };
-        let said = said(agent, record)?;
+        let Some(said) = said else {
+            // What a damaged line says is searched as it is; a record that says nothing is not.
+            if !matches!(scope, Scope::Strings) && is_record(line, at_file_start) {
+                return None;
+            }
+            let (snippet, is_damaged) = self.find_in_line(line, at_file_start)?;
+            return Some((snippet, is_damaged, None));
+        };
         let mut best: Option<(Snippet, &'static str)> = None;
         for part in said.parts.iter().filter(|part| is_by(said.role, part, wanted)) {
             let (found, speaker) = match part {
