@@ -172,7 +172,12 @@ impl Transcript {
                 conversation.messages.drain(..count.saturating_sub(messages));
                 return Ok(Some((found, conversation)));
             }
-            len = len.saturating_mul(2);
+            // As many more bytes as messages are missing, and a half on top.
+            let (wanted, found) = (messages as u64 + 1, count as u64 + 1);
+            len = (len.saturating_mul(wanted) / found)
+                .saturating_mul(3)
+                .div_euclid(2)
+                .max(len.saturating_mul(2));
         }
     }
 

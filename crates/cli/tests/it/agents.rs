@@ -289,3 +289,25 @@ fn an_interrupted_search_says_how_far_it_came() {
     assert_eq!(ended.status.code(), Some(130), "{talk}");
     assert!(talk.contains("interrupted: ") && talk.contains(" of 3 sessions searched, "), "{talk}");
 }
+
+#[test]
+fn what_only_a_catalog_knows_is_listed_and_nothing_is_written_there() {
+    let place = user();
+    let store = place.path(".dru-code");
+    fs::create_dir_all(&store).unwrap();
+    let event = |id: &str, session: &str, second: u32| {
+        format!(
+            "{{\"ts\":\"2026-08-20T12:00:{second:02}.000Z\",\"event_id\":\"evt_019{second:05}-a44d-7000-8000-000000000000\",\"op\":\"session_registered\",\"stable_id\":\"{id}\",\"payload\":{{\"claude_session_ids\":[\"{session}\"],\"first_prompt_preview\":\"look at {session}\"}}}}\n"
+        )
+    };
+    let gone = "sess_019dbe44-a8ef-7abc-8000-000000000001";
+    let log = store.join("sessions-db-events.jsonl");
+    fs::write(&log, event(gone, "gone-session", 1)).unwrap();
+    fs::write(store.join("sessions-db.json"), "{}").unwrap();
+    let before = fs::read_dir(&store).unwrap().count();
+    let objects = place.annals(&["--json", "ls", "--agent", "sessions-db"]).check(0).objects();
+    assert_eq!(objects.len(), 1, "{objects:?}");
+    assert_eq!(objects[0]["messages"], Value::Null);
+    assert_eq!(fs::read_dir(&store).unwrap().count(), before);
+    assert!(place.annals(&["ls", "--agent", "sessions-db"]).check(0).out.contains("sessions-db"));
+}

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use annals_formats::claude_code::subagents;
 use annals_formats::transcript::Agent;
-use annals_formats::{Keeps, Layout, Transcript, homes, list_transcripts};
+use annals_formats::{Keeps, Layout, Transcript, TranscriptEntry, detect_folder, homes, list_transcripts};
 
 use crate::expected::testdata;
 
@@ -40,6 +41,8 @@ fn folders_are_found_by_the_environment() {
         ".codex/sessions",
         ".pi/agent/sessions",
         ".picoclaw/workspace/sessions",
+        ".gemini/tmp",
+        ".aish/history/sessions",
         "elsewhere/projects",
     ] {
         fs::create_dir_all(user.join(there)).unwrap();
@@ -50,14 +53,16 @@ fn folders_are_found_by_the_environment() {
         Keeps::Transcripts(Agent::ClaudeCode),
         Keeps::Transcripts(Agent::Codex),
         Keeps::Transcripts(Agent::Pi),
+        Keeps::Transcripts(Agent::Gemini),
         Keeps::Sessions(Layout::Picoclaw),
+        Keeps::Sessions(Layout::Aish),
     ];
     assert_eq!(keeps(found(std::slice::from_ref(&home))), all);
     // What is empty is not set; what is set counts instead.
     assert_eq!(keeps(found(&[home.clone(), ("CODEX_HOME", PathBuf::new())])), all);
     let other = found(&[home.clone(), ("CLAUDE_CONFIG_DIR", user.join("elsewhere"))]);
     assert_eq!(other[0].path, user.join("elsewhere/projects"));
-    assert_eq!(keeps(found(&[home, ("CODEX_HOME", user.join("nowhere"))])).len(), 3);
+    assert_eq!(keeps(found(&[home, ("CODEX_HOME", user.join("nowhere"))])).len(), 5);
 }
 
 #[test]
@@ -99,4 +104,97 @@ fn circles_of_links_end() {
     std::os::unix::fs::symlink(folder.path(), folder.path().join("again")).unwrap();
     fs::write(folder.path().join("t.jsonl"), "{}\n").unwrap();
     assert_eq!(list_transcripts(folder.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn the_nearest_catalog_is_found_in_either_layout() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("p/deep/down");
+    fs::create_dir_all(&project).unwrap();
+    let found = |variables: &[(&str, &Path)]| {
+        let all = homes(|name| variables.iter().find(|known| known.0 == name).map(|known| known.1.into()));
+        all.into_iter().map(|home| (home.keeps, home.path)).collect::<Vec<_>>()
+    };
+    let here = [("PWD", &*project)];
+    // A folder without a catalog is none.
+    let outer = folder.path().join("p/tickets/_logs");
+    fs::create_dir_all(&outer).unwrap();
+    assert_eq!(found(&here), []);
+    fs::write(outer.join("sessions-db.json"), "{}").unwrap();
+    assert_eq!(found(&here), [(Keeps::Catalog, outer)]);
+    let inner = project.join(".dru-code");
+    fs::create_dir_all(&inner).unwrap();
+    fs::write(inner.join("sessions-db.json"), "{}").unwrap();
+    assert_eq!(found(&here), [(Keeps::Catalog, inner)]);
+    assert_eq!(
+        found(&[here[0], ("DRUUMEN_SESSIONS_DB_ROOT", folder.path())]),
+        [(Keeps::Catalog, folder.path().to_owned())]
+    );
+}
+
+#[test]
+fn what_a_folder_keeps_is_told_by_its_files() {
+    let keeps = |name: &str| detect_folder(&testdata(name)).unwrap();
+    for (name, agent) in [
+        ("claude-code", Agent::ClaudeCode),
+        ("codex/sessions", Agent::Codex),
+        ("pi", Agent::Pi),
+        ("gemini", Agent::Gemini),
+    ] {
+        assert_eq!(keeps(name), Some(Keeps::Transcripts(agent)));
+    }
+    assert_eq!(keeps("picoclaw"), Some(Keeps::Sessions(Layout::Picoclaw)));
+    assert_eq!(keeps("orca"), Some(Keeps::Sessions(Layout::Orca)));
+    assert_eq!(keeps("aish"), Some(Keeps::Sessions(Layout::Aish)));
+    assert_eq!(keeps("expected"), None);
+    let folder = tempfile::tempdir().unwrap();
+    let event = r#"{"ts":"2026-11-20T12:08:23.766Z","event_id":"evt_1","op":"alias_set","stable_id":"sess_1","payload":{"alias":"a"}}"#;
+    fs::write(folder.path().join("sessions-db-events.jsonl"), event).unwrap();
+    assert_eq!(detect_folder(folder.path()).unwrap(), Some(Keeps::Catalog));
+}
+
+#[test]
+fn subagents_are_found_beside_their_session() {
+    let session =
+        testdata("claude-code/projects/-home-u-src-harbour-api/24fbb56b-6e96-4214-9ceb-29ece1d56173.jsonl");
+    let found = subagents(&session).unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].path.ends_with("subagents/agent-a91f03.jsonl") && found[0].is_subagent(Agent::ClaudeCode)
+    );
+    // Older builds put them beside it.
+    let folder = tempfile::tempdir().unwrap();
+    let record = |session: &str| {
+        format!(
+            "{{\"type\":\"user\",\"uuid\":\"u\",\"parentUuid\":null,\"isSidechain\":true,\"sessionId\":\"{session}\",\"message\":{{\"role\":\"user\",\"content\":\"go\"}}}}\n"
+        )
+    };
+    for (name, session) in [("s.jsonl", "s"), ("agent-1.jsonl", "s"), ("agent-2.jsonl", "other")] {
+        fs::write(folder.path().join(name), record(session)).unwrap();
+    }
+    let found = subagents(&folder.path().join("s.jsonl")).unwrap();
+    assert_eq!(
+        found.iter().map(|entry| entry.path.clone()).collect::<Vec<_>>(),
+        [folder.path().join("agent-1.jsonl")]
+    );
+    assert_eq!(found[0].id(Agent::ClaudeCode), "agent-1");
+}
+
+#[test]
+fn the_id_of_a_session_is_in_its_name() {
+    for (agent, name, id) in [
+        (Agent::ClaudeCode, "24fbb56b-6e96.jsonl", "24fbb56b-6e96"),
+        (Agent::Codex, "rollout-2026-08-21T10-15-02-0198c9a1-7c1e.jsonl", "0198c9a1-7c1e"),
+        (Agent::Codex, "rollout-2026-08-21T10-15-02-0198c9a1-7c1e_0199.jsonl.zst", "0198c9a1-7c1e"),
+        (Agent::Codex, "short.jsonl", "short"),
+        (Agent::Codex, "rollout-2026-08-21T10-15-0é.jsonl", "rollout-2026-08-21T10-15-0é"),
+        (Agent::Pi, "2026-08-25T09-00-00-120Z_418d7417-0633.jsonl", "418d7417-0633"),
+        (Agent::Gemini, "session-2026-08-21T08-00-5b1e77aa.jsonl", "5b1e77aa"),
+        (Agent::Orca, "a.b.jsonl.archived", "a.b"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), "").unwrap();
+        let entry = TranscriptEntry::of(&folder.path().join(name)).unwrap();
+        assert_eq!(entry.id(agent), id, "{name}");
+    }
 }
