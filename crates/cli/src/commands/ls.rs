@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::fs;
 use std::io::{self, IsTerminal};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use jsonl_core::{DamageKind, Line, ReadOptions, Report, Verdict};
 use serde::Serialize;
@@ -12,6 +11,7 @@ use serde::Serialize;
 use crate::args::Ls;
 use crate::commands::shrunk;
 use crate::commands::summary::Summary;
+use crate::commands::table;
 use crate::describe;
 use crate::exit::{Exit, Failure};
 use crate::files;
@@ -82,9 +82,6 @@ pub(crate) fn run(args: &Ls, home: &Home, out: &mut Out) -> Result<Exit, Failure
 }
 
 fn print_table(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["NAME", "SIZE", "RECORDS", "FIRST (UTC)", "LAST (UTC)", "DAMAGE"]);
     let width = terminal_width();
     let is_narrow = width.is_some_and(|width| width < NARROW);
     let longest = rows.iter().map(|row| row.path.chars().count()).max().unwrap_or(0);
@@ -92,47 +89,20 @@ fn print_table(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
     let name_width =
         width.map_or(longest, |width| longest.min(width.saturating_sub(OTHER_COLUMNS).max(NAME_MIN)));
     let time = |time: Option<Timestamp>| time.map_or_else(|| String::from("-"), minute);
-    let ends: Vec<(String, String)> = rows
-        .iter()
-        .map(|row| (shortened(&name(&row.path), name_width), damage(&row.report, is_narrow)))
-        .collect();
-    for (row, (name, damage)) in rows.iter().zip(&ends) {
-        table.add_row([
-            name,
-            &size(row.report.bytes.sum()),
-            &count(row.report.records),
-            &time(row.first),
-            &time(row.last),
-            damage,
-        ]);
-    }
-    for index in [1, 2] {
-        if let Some(column) = table.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    if let Some(column) = table.column_mut(0) {
-        column.set_padding((0, 1));
-    }
-    let text = table.to_string();
-    let mut lines = text.lines().map(str::trim_end);
-    out.line(lines.next().unwrap_or_default())?;
-    for (line, (name, damage)) in lines.zip(&ends) {
-        // Colours come last: they take no room, but a table would count them.
-        let between = line.strip_prefix(name.as_str()).and_then(|rest| rest.strip_suffix(damage.as_str()));
-        let paint = if damage == NO_DAMAGE { Paint::Plain } else { Paint::Bad };
-        match between {
-            Some(between) => {
-                out.line(format_args!(
-                    "{}{between}{}",
-                    out.paint(Paint::Name, name),
-                    out.paint(paint, damage)
-                ))?;
-            }
-            None => out.line(line)?,
-        }
-    }
-    Ok(())
+    let cells = |row: &Row| {
+        vec![
+            shortened(&name(&row.path), name_width),
+            size(row.report.bytes.sum()),
+            count(row.report.records),
+            time(row.first),
+            time(row.last),
+            damage(&row.report, is_narrow),
+        ]
+    };
+    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    let head = ["NAME", "SIZE", "RECORDS", "FIRST (UTC)", "LAST (UTC)", "DAMAGE"];
+    let paint = |damage: &str| if damage == NO_DAMAGE { Paint::Plain } else { Paint::Bad };
+    table::print(&head, &cells, &[1, 2], paint, out)
 }
 
 pub(super) fn terminal_width() -> Option<usize> {

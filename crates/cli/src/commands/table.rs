@@ -5,11 +5,12 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use crate::exit::Failure;
 use crate::out::{Out, Paint};
 
-/// Prints rows under a head; the columns of `right` are aligned there.
+/// Prints rows under a head; the columns of `right` are aligned there, and `last` says in which colour the last one is.
 pub(super) fn print(
     head: &[&str],
     rows: &[Vec<String>],
     right: &[usize],
+    last: impl Fn(&str) -> Paint,
     out: &mut Out,
 ) -> Result<(), Failure> {
     let mut table = Table::new();
@@ -30,10 +31,13 @@ pub(super) fn print(
     let mut lines = text.lines().map(str::trim_end);
     out.line(lines.next().unwrap_or_default())?;
     for (line, row) in lines.zip(rows) {
-        let first = row.first().map_or("", String::as_str);
-        match line.strip_prefix(first) {
-            // Colours come last: they take no room, but a table would count them.
-            Some(rest) => out.line(format_args!("{}{rest}", out.paint(Paint::Name, first)))?,
+        let (first, end) = (row.first().map_or("", String::as_str), row.last().map_or("", String::as_str));
+        // Colours come last: they take no room, but a table would count them.
+        match line.strip_prefix(first).and_then(|rest| rest.strip_suffix(end.trim_end())) {
+            Some(between) => {
+                let (first, end) = (out.paint(Paint::Name, first), out.paint(last(end), end.trim_end()));
+                out.line(format_args!("{first}{between}{end}"))?;
+            }
             None => out.line(line)?,
         }
     }

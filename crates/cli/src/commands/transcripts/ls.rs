@@ -15,7 +15,7 @@ use crate::commands::ls::terminal_width;
 use crate::commands::table;
 use crate::exit::{Exit, Failure};
 use crate::human::{age, count, name, one_line, plural, size};
-use crate::out::Out;
+use crate::out::{Out, Paint};
 use crate::store::Home;
 
 /// People get so many rows if they don't say how many.
@@ -239,7 +239,7 @@ fn print_table(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
         cells
     };
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    table::print(&head, &cells, &[3, 4, 5], out)
+    table::print(&head, &cells, &[3, 4, 5], |_| Paint::Plain, out)
 }
 
 /// The last folder of a path says which project it is.

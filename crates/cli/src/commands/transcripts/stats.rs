@@ -17,7 +17,7 @@ use crate::commands::table;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::human::{count, name, one_line, path, plural, size};
-use crate::out::Out;
+use crate::out::{Out, Paint};
 use crate::progress::Progress;
 use crate::store::Home;
 
@@ -285,7 +285,7 @@ fn print(sums: &BTreeMap<String, Sums>, by: By, out: &mut Out) -> Result<Exit, F
         ]
     };
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    table::print(&head, &cells, &[1, 2, 3, 4, 5, 6, 7, 8, 9], out)?;
+    table::print(&head, &cells, &[1, 2, 3, 4, 5, 6, 7, 8, 9], |_| Paint::Plain, out)?;
     if left_out > 0 {
         out.note(format_args!("{} more; --json has them", count(left_out as u64)));
     }
