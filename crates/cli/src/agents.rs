@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
+use annals_catalog::{CatalogOptions, Rules};
 use annals_formats::transcript::{Agent, Glance, Overview};
 use annals_formats::{
     Home, Keeps, Layout, Transcript, TranscriptEntry, codex, detect, homes, list_transcripts,
@@ -20,6 +21,9 @@ use crate::when;
 
 /// Fewer characters of an id mean no session: they are a name that somebody mistyped.
 const PREFIX_MIN: usize = 4;
+
+/// Gemini CLI's names have so much of an id.
+const GEMINI_LEN: usize = 8;
 
 /// A transcript that was found, by its name and place alone.
 #[derive(Clone, Debug)]
@@ -94,22 +98,22 @@ impl Agents {
             Some((agent, prefix)) if agent.parse::<Agent>().is_ok() => (agent.parse::<Agent>().ok(), prefix),
             _ => (None, wanted),
         };
-        if !is_last && prefix.len() < PREFIX_MIN {
-            return Ok(None);
-        }
         let mut all = self.all(out);
         if is_last {
             return Ok(all.into_iter().find(|found| !found.is_subagent));
         }
         all.retain(|found| {
             // Gemini CLI's names have only the beginning of an id.
-            let is_longer = found.agent == Agent::Gemini && prefix.starts_with(&found.id);
-            agent.is_none_or(|agent| agent == found.agent) && (is_longer || found.id.starts_with(prefix))
+            let is_longer =
+                found.agent == Agent::Gemini && found.id.len() >= GEMINI_LEN && prefix.starts_with(&found.id);
+            let begins = prefix.len() >= PREFIX_MIN && found.id.starts_with(prefix);
+            let is_it = is_longer || begins || found.id == prefix;
+            is_it && agent.is_none_or(|agent| agent == found.agent)
         });
         if all.iter().any(|found| found.id == prefix) {
             all.retain(|found| found.id == prefix);
         }
-        let Some(first) = all.first().cloned() else { return Ok(None) };
+        let Some(first) = all.first().cloned() else { return self.only_in_catalog(prefix, out) };
         let mut others: Vec<&str> =
             all.iter().map(|found| &*found.id).filter(|other| *other != first.id).collect();
         others.dedup();
@@ -124,6 +128,39 @@ impl Agents {
         let text = format!("{}: there are several: {}{rest}", name(wanted), shown.join(", "));
         Err(Failure::Told(Exit::Findings, text))
     }
+}
+
+impl Agents {
+    /// A session that only sessions-db knows can't be shown, which is worth saying.
+    fn only_in_catalog(&self, prefix: &str, out: &mut Out) -> Result<Option<Found>, Failure> {
+        if prefix.len() < PREFIX_MIN {
+            return Ok(None);
+        }
+        for folder in self.catalogs() {
+            match catalog_in(folder).projection() {
+                Ok(projection) => {
+                    let mut ids = projection.sessions().flat_map(|session| {
+                        let session = session.into_owned();
+                        session.claude_session_ids.into_iter().chain([session.stable_id])
+                    });
+                    if let Some(id) = ids.find(|id| id.starts_with(prefix)) {
+                        let id = name(&id);
+                        let text = format!(
+                            "{id}: only sessions-db knows it, and its transcript isn't found; annals catalog find has what is known"
+                        );
+                        return Err(Failure::Told(Exit::NotFound, text));
+                    }
+                }
+                Err(error) => out.complain(&error.into()),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A catalog in another program's folder, in which nothing is written.
+pub(crate) fn catalog_in(folder: &Path) -> annals_catalog::Catalog {
+    CatalogOptions::new().program("annals").rules(Rules::SessionsDb).cache_above(None).open(folder)
 }
 
 impl Found {

@@ -168,7 +168,12 @@ impl Transcript {
             };
             let mut conversation = found.conversation();
             let count = conversation.messages.len();
-            if count >= messages || start == 0 {
+            // Behind the conversation there may be nothing but a side chain, so far.
+            let is_beside = match conversation.messages.last() {
+                Some(last) if start > 0 => found.message(*last)?.flags.sidechain,
+                _ => false,
+            };
+            if (count >= messages && !is_beside) || start == 0 {
                 conversation.messages.drain(..count.saturating_sub(messages));
                 return Ok(Some((found, conversation)));
             }

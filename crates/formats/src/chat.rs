@@ -19,7 +19,7 @@ use crate::picoclaw;
 use crate::reading::{self, Reading};
 use crate::transcript::{
     Agent, Conversation, Effect, Flags, Image, Message, Overview, Part, Problem, ProblemKind, Role, ToolCall,
-    hash_of, prompt_of,
+    prompt_of,
 };
 use crate::tree::{self, Tool};
 
@@ -52,7 +52,6 @@ pub struct Chat {
 pub(crate) struct Index {
     nodes: Vec<Node>,
     overview: Overview,
-    calls: HashSet<u64>,
     counts_only: bool,
     has_records: bool,
 }
@@ -271,11 +270,8 @@ impl Reading for Index {
         overview.see_prompt(seen.prompt);
         overview.messages += u64::from(seen.has_text);
         overview.model = seen.model.or(overview.model.take());
-        for tool in &seen.tools {
-            if let Tool::Call { id, .. } = tool {
-                overview.tool_calls += u64::from(self.calls.insert(hash_of(id)));
-            }
-        }
+        let is_call = |tool: &&Tool| matches!(tool, Tool::Call { .. });
+        overview.tool_calls += seen.tools.iter().filter(is_call).count() as u64;
         if !self.counts_only {
             let Seen { span, has_text, tools, .. } = seen;
             self.nodes.push(Node { line, span, role, has_text, hidden: false, tools });
@@ -287,7 +283,6 @@ impl Reading for Index {
     }
 
     fn finish(&mut self, _: &Log) -> Result<()> {
-        self.calls = HashSet::new();
         Ok(())
     }
 

@@ -18,8 +18,8 @@ use crate::lines::{self, text};
 use crate::packed;
 use crate::reading::{self, Reading};
 use crate::transcript::{
-    Agent, Answer, Conversation, Effect, Image, Message, Overview, Part, Problem, Role, ToolCall, Usage,
-    hash_of, prompt_of,
+    Agent, Answer, Conversation, Effect, Flags, Image, Message, Overview, Part, Problem, Role, ToolCall,
+    Usage, hash_of, prompt_of,
 };
 use crate::tree::{Node, Tool, Tree};
 
@@ -145,7 +145,10 @@ impl ClaudeCode {
 
     fn leaf(&self) -> Option<usize> {
         let of = |sidechain: bool| {
-            let is_leaf = |node: &Node| node.role.is_some() && node.flags.sidechain == sidechain;
+            let is_leaf = |node: &Node| {
+                let Flags { sidechain: is_beside, duplicate, .. } = node.flags;
+                node.role.is_some() && is_beside == sidechain && !duplicate
+            };
             self.index.tree.nodes().iter().rposition(is_leaf)
         };
         of(false).or_else(|| of(true))
@@ -244,15 +247,6 @@ impl Reading for Index {
         if !node.flags.meta && !node.flags.compact_summary {
             overview.see_prompt(seen.prompt);
         }
-        if let Some((answer, usage)) = seen.usage {
-            let time = seen.time.as_deref().and_then(lines::parse_time);
-            // What it took so far; the last one counts.
-            let place = *self.places.entry(hash_of(("claude-code", &answer))).or_insert_with_key(|key| {
-                self.answers.push(Answer { key: *key, time, model: seen.model.clone(), usage });
-                self.answers.len() - 1
-            });
-            self.answers[place].usage = usage;
-        }
         for (slot, value) in [
             (&mut overview.agent_version, seen.version),
             (&mut overview.model, seen.model),
@@ -264,8 +258,20 @@ impl Reading for Index {
             }
         }
         let pushed = self.tree.push(node);
-        overview.messages += u64::from(pushed.has_text && !pushed.is_duplicate);
-        overview.tool_calls += pushed.new_calls;
+        if pushed.is_duplicate {
+            return;
+        }
+        if let Some((answer, usage)) = seen.usage {
+            let time = seen.time.as_deref().and_then(lines::parse_time);
+            // What it took so far; the last one counts.
+            let place = *self.places.entry(hash_of(("claude-code", &answer))).or_insert_with_key(|key| {
+                self.answers.push(Answer { key: *key, time, model: overview.model.clone(), usage });
+                self.answers.len() - 1
+            });
+            self.answers[place].usage = usage;
+        }
+        overview.messages += u64::from(pushed.has_text);
+        overview.tool_calls += pushed.calls;
     }
 
     fn overview(&mut self) -> &mut Overview {
@@ -305,7 +311,7 @@ impl Seen {
         if walker.peek() != Some(b'{') {
             return None;
         }
-        walker.object(|key, value| match key {
+        walker.object(|key, value| match &*lines::key(key) {
             b"type" => seen.kind = text(value.value()).unwrap_or_default(),
             b"uuid" => seen.node.id = text(value.value()).map(String::into_boxed_str),
             b"parentUuid" => seen.node.parent = text(value.value()).map(String::into_boxed_str),
@@ -366,7 +372,7 @@ impl Seen {
 impl<'a> Inside<'a> {
     fn of(message: &mut Walker<'a>) -> Self {
         let mut inside = Self::default();
-        message.object(|key, value| match key {
+        message.object(|key, value| match &*lines::key(key) {
             b"id" => inside.id = value.value(),
             b"model" => inside.model = value.value(),
             b"usage" => inside.usage = value.value(),
@@ -384,7 +390,7 @@ impl<'a> Inside<'a> {
     fn take(&mut self, item: &mut Walker<'a>) {
         let (mut kind, mut said, mut id, mut name) = (&b""[..], None, &b""[..], &b""[..]);
         let (mut result, mut is_error) = (&b""[..], false);
-        item.object(|key, value| match key {
+        item.object(|key, value| match &*lines::key(key) {
             b"type" => kind = value.value(),
             b"text" => said = Some(value.value()),
             b"id" => id = value.value(),

@@ -29,7 +29,13 @@ use crate::tree::{self, Tool};
 pub use lineage::{Lineage, Missing, Segment, lineage};
 
 /// What the agent tells the model about where it is begins with this.
-const CONTEXT: [&str; 2] = ["<environment_context>", "<user_instructions>"];
+const CONTEXT: [&str; 5] = [
+    "<environment_context>",
+    "<user_instructions>",
+    "# AGENTS.md instructions",
+    "<turn_aborted>",
+    "<subagent_notification>",
+];
 
 /// A transcript of Codex.
 ///
@@ -70,7 +76,6 @@ pub(crate) struct Index {
     base: Option<Base>,
     /// Of all records so far: what is written again counts once.
     hashes: HashSet<u64>,
-    calls: HashSet<u64>,
     pub(crate) answers: Vec<Answer>,
     /// What all answers took so far.
     total: Option<Usage>,
@@ -109,12 +114,24 @@ pub struct Compaction {
     pub images: u64,
 }
 
+/// The types of records of the time before there were envelopes.
+pub(crate) const BARE: [&str; 7] = [
+    "message",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
+    "local_shell_call",
+    "reasoning",
+];
+
 /// What of a record is kept in mind.
 #[derive(Debug)]
 struct Node {
     line: u64,
     span: Span,
-    hash: u64,
+    /// By which it is known if it is written again; none where that may mean something else.
+    hash: Option<u64>,
     what: What,
     flags: Flags,
 }
@@ -122,16 +139,21 @@ struct Node {
 impl Default for Node {
     fn default() -> Self {
         let span = Span { offset: 0, len: 0 };
-        Self { line: 0, span, hash: 0, what: What::Other, flags: Flags::default() }
+        Self { line: 0, span, hash: None, what: What::Other, flags: Flags::default() }
     }
 }
 
 #[derive(Debug)]
 enum What {
-    Message { role: Role },
+    Message {
+        role: Role,
+    },
     Tool(Tool),
-    Reasoning,
-    RolledBack { turns: u64 },
+    /// What was thought, and what the model did by itself.
+    Aside,
+    RolledBack {
+        turns: u64,
+    },
     Other,
 }
 
@@ -235,6 +257,11 @@ impl Codex {
         Conversation { messages: messages.map(|(index, _)| index).collect(), ..Conversation::default() }
     }
 
+    /// Whether a record is a message, and not a tool's or anything else.
+    fn is_message(&self, index: usize) -> bool {
+        self.index.nodes.get(index).is_some_and(|node| matches!(node.what, What::Message { .. }))
+    }
+
     /// Every record of that conversation, tools and reasoning, too, in the order of the file.
     #[must_use]
     pub fn records(&self) -> Vec<usize> {
@@ -242,7 +269,7 @@ impl Codex {
             let Flags { meta, duplicate, rolled_back, .. } = node.flags;
             let is_said = match node.what {
                 What::Message { role } => matches!(role, Role::User | Role::Assistant),
-                What::Tool(_) | What::Reasoning => true,
+                What::Tool(_) | What::Aside => true,
                 What::RolledBack { .. } | What::Other => false,
             };
             is_said && !meta && !duplicate && !rolled_back
@@ -270,7 +297,7 @@ impl Codex {
         let node = self.index.nodes.get(index).unwrap_or(&nothing);
         let role = match node.what {
             What::Message { role } => role,
-            What::Tool(Tool::Call { .. }) | What::Reasoning => Role::Assistant,
+            What::Tool(Tool::Call { .. }) | What::Aside => Role::Assistant,
             What::Tool(Tool::Result { .. }) => Role::User,
             _ => Role::System,
         };
@@ -308,7 +335,7 @@ impl Codex {
 
     fn tools(&self) -> impl Iterator<Item = (u64, &Tool)> + Clone {
         self.index.nodes.iter().filter_map(|node| match &node.what {
-            What::Tool(tool) => Some((node.line, tool)),
+            What::Tool(tool) if !node.flags.duplicate => Some((node.line, tool)),
             _ => None,
         })
     }
@@ -404,8 +431,9 @@ impl Reading for Index {
         if self.base.is_none() {
             self.base = seen.base;
         }
-        let is_new = self.hashes.insert(seen.hash);
         let time = seen.time.as_deref();
+        // Without a time, the same may have been said twice.
+        let is_new = time.is_none() || self.hashes.insert(seen.hash);
         if let Some(tokens) = seen.usage.filter(|_| is_new) {
             let (total, is_fork) = (tokens.total, self.ids.len() > 1 || self.base.is_some());
             let usage = match self.total {
@@ -414,11 +442,15 @@ impl Reading for Index {
                 None if is_fork => tokens.last.unwrap_or(total),
                 None => total,
             };
+            // The same count once more is no other answer; the same count after a restart is.
+            if self.total != Some(total) {
+                let before = self.total.map(|before| (before.input, before.output));
+                let usage = Usage { answers: 1, ..usage };
+                let model = seen.model.clone().or_else(|| overview.model.clone());
+                let time = time.and_then(lines::parse_time);
+                self.answers.push(Answer { key: hash_of((before, tokens.hash)), time, model, usage });
+            }
             self.total = Some(total);
-            let usage = Usage { answers: 1, ..usage };
-            let model = seen.model.clone().or_else(|| overview.model.clone());
-            let time = time.and_then(lines::parse_time);
-            self.answers.push(Answer { key: tokens.hash, time, model, usage });
         }
         if seen.model.is_some() {
             overview.model = seen.model;
@@ -445,9 +477,7 @@ impl Reading for Index {
                 overview.messages += 1;
                 overview.see_prompt(seen.prompt.filter(|_| !seen.is_context));
             }
-            What::Tool(Tool::Call { id, .. }) => {
-                overview.tool_calls += u64::from(self.calls.insert(hash_of(id)));
-            }
+            What::Tool(Tool::Call { .. }) => overview.tool_calls += u64::from(is_new),
             _ => {}
         }
         if self.counts_only {
@@ -457,7 +487,8 @@ impl Reading for Index {
             .extend(seen.compaction.filter(|_| is_new).map(|compaction| Compaction { line, ..compaction }));
         let span = seen.span.unwrap_or(Span { offset: 0, len: 0 });
         let flags = Flags { meta: seen.is_context, ..Flags::default() };
-        self.nodes.push(Node { line, span, hash: seen.hash, what, flags });
+        let hash = seen.time.is_some().then_some(seen.hash);
+        self.nodes.push(Node { line, span, hash, what, flags });
     }
 
     fn overview(&mut self) -> &mut Overview {
@@ -470,7 +501,7 @@ impl Reading for Index {
             answer.key = hash_of(("codex", &root, answer.key));
             self.overview.usage += answer.usage;
         }
-        (self.hashes, self.calls) = (HashSet::new(), HashSet::new());
+        self.hashes = HashSet::new();
         self.mark_repeated(log)?;
         self.roll_back();
         Ok(())
@@ -486,7 +517,8 @@ impl Index {
     fn mark_repeated(&mut self, log: &Log) -> Result<()> {
         let mut first: HashMap<u64, usize> = HashMap::new();
         for index in 0..self.nodes.len() {
-            let earlier = *first.entry(self.nodes[index].hash).or_insert(index);
+            let Some(hash) = self.nodes[index].hash else { continue };
+            let earlier = *first.entry(hash).or_insert(index);
             if earlier != index && log.read(self.nodes[earlier].span)? == log.read(self.nodes[index].span)? {
                 self.nodes[index].flags.duplicate = true;
                 self.repeated.push((self.nodes[index].line, self.nodes[earlier].line));
@@ -645,16 +677,16 @@ impl Seen {
         if walker.peek() != Some(b'{') {
             return None;
         }
-        walker.object(|key, value| match key {
+        walker.object(|key, value| match &*lines::key(key) {
             b"timestamp" => seen.time = text(value.value()),
             b"payload" if value.peek() == Some(b'{') => {
                 let mut inside = Payload::default();
-                value.object(|key, value| inside.take(key, value));
+                value.object(|key, value| inside.take(&lines::key(key), value));
                 payload = Some(inside);
             }
             b"ordinal" => seen.ordinal = number(value.value()),
             // Before there were envelopes, this was all.
-            _ => bare.take(key, value),
+            key => bare.take(key, value),
         });
         if !walker.is_whole() {
             return None;
@@ -680,9 +712,7 @@ impl Seen {
                 seen.compaction = Some(Compaction { line: 0, message, items, images });
             }
             ("", None) => seen.is_old_header = text(bare.id).is_some() && seen.time.is_some(),
-            ("message" | "function_call" | "function_call_output" | "reasoning", None) => {
-                seen.take_item(&bare);
-            }
+            (kind, None) if BARE.contains(&kind) => seen.take_item(&bare),
             _ => {}
         }
         Some(seen)
@@ -707,7 +737,7 @@ impl Seen {
             "function_call_output" | "custom_tool_call_output" => {
                 What::Tool(Tool::Result { id: boxed(item.call), is_error: None })
             }
-            "reasoning" => What::Reasoning,
+            "reasoning" | "web_search_call" => What::Aside,
             _ => return,
         });
     }
@@ -817,6 +847,10 @@ pub(crate) fn parts(item: &Json<'_>) -> Vec<Part> {
             let (id, input) = (string("call_id"), item["action"].json());
             vec![Part::ToolCall { id, name: "local_shell".to_owned(), input }]
         }
+        Some("web_search_call") => {
+            let (id, input) = (string("id"), item["action"].json());
+            vec![Part::ToolCall { id, name: "web_search".to_owned(), input }]
+        }
         Some("function_call_output" | "custom_tool_call_output") => vec![output(item)],
         _ => vec![Part::Other(string("type"))],
     }
@@ -834,7 +868,16 @@ fn part(item: &Json<'_>) -> Part {
 fn output(item: &Json<'_>) -> Part {
     let (mut texts, mut images) = (Vec::new(), Vec::new());
     let output = &item["output"];
-    texts.extend(output.text());
+    let text = output.text();
+    // `{"output":…,"metadata":{"exit_code":0}}`, written as a text.
+    let inner = text.as_ref().filter(|text| text.starts_with('{')).and_then(|text| {
+        json::with(text.as_bytes(), |inner| {
+            let code = inner["metadata"]["exit_code"].number();
+            inner["output"].text().filter(|_| inner["metadata"].is_object()).map(|text| (text, code))
+        })
+    });
+    let failed = inner.as_ref().and_then(|(_, code)| *code).is_some_and(|code| code != 0);
+    texts.extend(inner.map(|(text, _)| text).or(text));
     let items = if output.is_array() { output } else { &output["content_items"] };
     for part in items.items() {
         match self::part(part) {
@@ -847,7 +890,7 @@ fn output(item: &Json<'_>) -> Part {
     Part::ToolResult {
         id: item["call_id"].string(),
         text: texts.join("\n"),
-        is_error: output["success"].is_false(),
+        is_error: failed || output["success"].is_false(),
         images,
     }
 }

@@ -90,6 +90,24 @@ impl Clues {
     }
 }
 
+/// What Codex wrote before there were envelopes: a header, calls, and messages whose parts have its names.
+fn is_bare_codex(raw: &[u8]) -> bool {
+    let has = |name| lines::member(raw, name).is_some();
+    let has_string = |name| lines::string(raw, name).is_some();
+    match lines::string(raw, "type").as_deref() {
+        None => has_string("id") && has_string("timestamp") && has("instructions") && !has("role"),
+        Some("message") => {
+            let content = lines::member(raw, "content").filter(|content| content.starts_with(b"["));
+            let first = scan::items(content.unwrap_or(b"[]")).find(|item| item.starts_with(b"{"));
+            let kind = first.and_then(|item| lines::string(item, "type"));
+            has_string("role") && matches!(kind.as_deref(), Some("input_text" | "output_text"))
+        }
+        Some("function_call") => has_string("call_id") && has_string("arguments"),
+        Some("function_call_output") => has_string("call_id") && has("output"),
+        _ => false,
+    }
+}
+
 /// A message with its role at the top, of a program that writes nothing around it.
 fn is_chat(raw: &[u8]) -> bool {
     let has = |name| lines::member(raw, name).is_some();
@@ -157,6 +175,9 @@ fn agent_of(raw: &[u8]) -> Option<Agent> {
         && has_string("timestamp")
         && lines::member(raw, "payload").is_some_and(|payload| payload.starts_with(b"{"))
     {
+        return Some(Agent::Codex);
+    }
+    if is_bare_codex(raw) {
         return Some(Agent::Codex);
     }
     let is_pi_entry = has("parentId")

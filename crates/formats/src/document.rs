@@ -111,6 +111,8 @@ pub struct Loss {
     pub parts: BTreeMap<String, u64>,
     /// Bytes of the file that are no record.
     pub damaged_bytes: u64,
+    /// The file that has what came before, where the session goes on from one.
+    pub before: Option<String>,
 }
 
 impl Loss {
@@ -137,6 +139,7 @@ impl Loss {
         if self.damaged_bytes > 0 {
             lines.push(format!("{} damaged bytes", self.damaged_bytes));
         }
+        lines.extend(self.before.iter().map(|file| format!("what came before, which is in {file}")));
         lines
     }
 }
@@ -179,7 +182,7 @@ impl<W: Write> Document<W> {
     pub fn begin(mut out: W, kind: DocumentKind, head: &Head) -> io::Result<Self> {
         match kind {
             DocumentKind::Markdown => {
-                writeln!(out, "# {}", one_line(&head.title))?;
+                writeln!(out, "# {}", literally(&head.title))?;
                 if !head.facts.is_empty() {
                     writeln!(out)?;
                 }
@@ -267,7 +270,7 @@ impl<W: Write> Document<W> {
 
     fn text(&mut self, text: &str) -> io::Result<()> {
         match self.kind {
-            DocumentKind::Markdown => writeln!(self.out, "\n{}", text.trim_end_matches('\n')),
+            DocumentKind::Markdown => writeln!(self.out, "\n{}", contained(text)),
             DocumentKind::Html => writeln!(self.out, "<div class=\"text\">{}</div>", escaped(text)),
         }
     }
@@ -277,7 +280,7 @@ impl<W: Write> Document<W> {
         match self.kind {
             DocumentKind::Markdown => {
                 let fence = fence(text);
-                let text = text.trim_end_matches('\n');
+                let text = printable(text.trim_end_matches('\n'));
                 write!(
                     self.out,
                     "\n<details><summary>{title}</summary>\n\n{fence}\n{text}\n{fence}\n\n</details>\n"
@@ -361,7 +364,16 @@ impl Transcript {
             _ => 0,
         });
         loss.damaged_bytes = damaged.sum();
+        loss.before = self.before();
         Ok(loss)
+    }
+
+    /// The file that it goes on from, if it does.
+    pub(crate) fn before(&self) -> Option<String> {
+        let Self::Codex(codex) = self else { return None };
+        let base = codex.base()?;
+        let path = base.path.as_ref().map(|path| path.display().to_string());
+        Some(path.or_else(|| base.id.clone()).unwrap_or_else(|| "another file".to_owned()))
     }
 
     /// The type under which a message's record is counted.
@@ -415,6 +427,52 @@ fn time_text(time: SystemTime) -> Option<String> {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Text without what drives a terminal.
+fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && c != '\n' && c != '\t' { '\u{FFFD}' } else { c };
+    text.chars().map(shown).collect()
+}
+
+/// One line of Markdown in which nothing is markup.
+fn literally(text: &str) -> String {
+    let mut out = String::new();
+    for character in printable(&one_line(text)).chars() {
+        if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '|' | '~') {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out
+}
+
+/// A message's own Markdown, which ends where the message ends: a fence that it leaves open is closed, and a heading that looks like one
+/// of the document's is none.
+fn contained(text: &str) -> String {
+    let mut out = String::new();
+    let mut open: Option<String> = None;
+    for line in printable(text.trim_end_matches('\n')).split('\n') {
+        let bare = line.trim_start();
+        let mark = bare.chars().next().filter(|mark| matches!(mark, '`' | '~'));
+        let run: String = bare.chars().take_while(|c| Some(*c) == mark).collect();
+        let is_end =
+            open.as_ref().is_some_and(|open| run.starts_with(open.as_str()) && bare.trim_end() == run);
+        match &open {
+            Some(_) if is_end => open = None,
+            None if run.len() >= 3 => open = Some(run),
+            None if bare.starts_with("## ") && bare.len() + 3 >= line.len() => out.push('\\'),
+            _ => {}
+        }
+        out.push_str(line);
+        out.push('\n');
+    }
+    out.pop();
+    if let Some(open) = open {
+        out.push('\n');
+        out.push_str(&open);
+    }
+    out
 }
 
 fn capital(word: &str) -> String {

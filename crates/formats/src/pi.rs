@@ -192,7 +192,7 @@ impl Pi {
     }
 
     fn leaf(&self) -> Option<usize> {
-        self.index.tree.nodes().iter().rposition(|node| node.id.is_some())
+        self.index.tree.nodes().iter().rposition(|node| node.id.is_some() && !node.flags.duplicate)
     }
 
     /// What each answer of the model took, in the order of the file.
@@ -286,7 +286,7 @@ impl Reading for Index {
             return;
         }
         overview.messages += u64::from(pushed.has_text);
-        overview.tool_calls += pushed.new_calls;
+        overview.tool_calls += pushed.calls;
         overview.see_prompt(seen.prompt);
         if seen.name.is_some() {
             overview.title = seen.name;

@@ -62,7 +62,11 @@ pub fn said(agent: Agent, record: &[u8]) -> Option<Said> {
             Agent::Codex => {
                 let item = match kind {
                     Some("response_item") => &record["payload"],
-                    Some("message" | "function_call" | "function_call_output" | "reasoning") => record,
+                    Some("compacted") => {
+                        let summary = record["payload"]["message"].text()?;
+                        return Some((Role::System, time(record), vec![Part::Text(summary)]));
+                    }
+                    Some(kind) if codex::BARE.contains(&kind) => record,
                     _ => return None,
                 };
                 let parts = codex::parts(item);
@@ -76,6 +80,9 @@ pub fn said(agent: Agent, record: &[u8]) -> Option<Said> {
             }
             Agent::Pi => {
                 let message = &record["message"];
+                if let Some("compaction" | "branch_summary") = kind {
+                    return Some((Role::System, time(record), vec![Part::Text(record["summary"].text()?)]));
+                }
                 if kind != Some("message") {
                     return None;
                 }

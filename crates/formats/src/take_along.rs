@@ -54,8 +54,7 @@ impl Transcript {
         for line in self.log().lines() {
             let line = line?;
             for (offset, raw) in lines::found(self.log(), &line, |_| true)?.records {
-                // The index has a record where its line begins, but for those in damaged lines.
-                let known = said.get(&offset).or_else(|| said.get(&line.offset));
+                let known = said.get(&offset);
                 let inner = known.and_then(|message| {
                     let time = message.time;
                     Some((self.inner(&raw, message.role, &mut around)?, time))
@@ -85,6 +84,10 @@ impl Transcript {
                     session.records.push(ForeignRecord { raw, offset, is_message: true, time });
                 }
             }
+        }
+        if let Some(file) = self.before() {
+            let what = format!("what came before is in another file, {file}, and not taken along");
+            session.remarks.push(Remark::NoPlace { what });
         }
         if !around.is_empty() {
             let names: Vec<String> = around.iter().map(|(name, count)| format!("{name} ({count})")).collect();

@@ -64,15 +64,14 @@ pub(crate) struct Tree {
     ids: HashMap<Box<str>, usize>,
     /// Short names of the ids, where nothing else is kept.
     counted: Option<HashSet<u64>>,
-    calls: HashSet<u64>,
 }
 
 /// What became of a record that was added.
 pub(crate) struct Pushed {
     pub(crate) is_duplicate: bool,
     pub(crate) has_text: bool,
-    /// Tools that nothing in front of it calls.
-    pub(crate) new_calls: u64,
+    /// How many tools it calls.
+    pub(crate) calls: u64,
 }
 
 impl Tree {
@@ -83,15 +82,11 @@ impl Tree {
 
     /// Adds a record; one whose id is there already is marked as a duplicate.
     pub(crate) fn push(&mut self, mut node: Node) -> Pushed {
-        let is_new_call = |tool: &&Tool| match tool {
-            Tool::Call { id, .. } => self.calls.insert(hash_of(id)),
-            Tool::Result { .. } => false,
-        };
-        let new_calls = node.tools.iter().filter(is_new_call).count() as u64;
+        let calls = node.tools.iter().filter(|tool| matches!(tool, Tool::Call { .. })).count() as u64;
         let has_text = node.has_text;
         if let Some(counted) = &mut self.counted {
             let is_duplicate = node.id.is_some_and(|id| !counted.insert(hash_of(id)));
-            return Pushed { is_duplicate, has_text, new_calls };
+            return Pushed { is_duplicate, has_text, calls };
         }
         let index = self.nodes.len();
         if let Some(id) = &node.id {
@@ -99,7 +94,7 @@ impl Tree {
         }
         let is_duplicate = node.flags.duplicate;
         self.nodes.push(node);
-        Pushed { is_duplicate, has_text, new_calls }
+        Pushed { is_duplicate, has_text, calls }
     }
 
     pub(crate) fn nodes(&self) -> &[Node] {
@@ -198,8 +193,12 @@ impl Tree {
     pub(crate) fn problems(&self, leaf: Option<usize>, refused: [Effect; 2]) -> Vec<Problem> {
         let (path, stop) = leaf.map_or_else(Default::default, |leaf| self.path_to(leaf));
         let on_path: HashSet<u64> = path.iter().map(|index| self.nodes[*index].line).collect();
-        let last_call = path.iter().rev().find(|index| self.nodes[**index].role == Some(Role::Assistant));
-        let last_call = last_call.map_or(0, |index| self.nodes[*index].line);
+        // The last calls may be at work: those of the answer that the path ends with, or that has some results already.
+        let is_result =
+            |node: &Node| !node.has_text && node.tools.iter().any(|tool| matches!(tool, Tool::Result { .. }));
+        let nodes = path.iter().rev().map(|index| &self.nodes[*index]).skip_while(|node| is_result(node));
+        let last = nodes.take_while(|node| node.role == Some(Role::Assistant));
+        let at_work: HashSet<u64> = last.map(|node| node.line).collect();
         let mut problems = Vec::new();
         let mut add =
             |kind, line, id: String, effect| problems.push(Problem { kind, line, id: Some(id), effect });
@@ -218,10 +217,8 @@ impl Tree {
             add(ProblemKind::Cycle, line, id, Effect::Shortens);
         }
         for call in self.tool_calls() {
-            // The last one may be at work.
             if call.result_line.is_none() {
-                let is_open = call.call_line >= last_call;
-                let counts = on_path.contains(&call.call_line) && !is_open;
+                let counts = on_path.contains(&call.call_line) && !at_work.contains(&call.call_line);
                 let effect = if counts { refused[0] } else { Effect::Nothing };
                 add(ProblemKind::CallWithoutResult, call.call_line, call.id, effect);
             }
@@ -246,7 +243,8 @@ impl Tree {
     }
 
     fn tools(&self) -> impl Iterator<Item = (u64, &Tool)> + Clone {
-        self.nodes.iter().flat_map(|node| node.tools.iter().map(|tool| (node.line, tool)))
+        let nodes = self.nodes.iter().filter(|node| !node.flags.duplicate);
+        nodes.flat_map(|node| node.tools.iter().map(|tool| (node.line, tool)))
     }
 
     pub(crate) fn duplicate_ids(&self) -> Vec<(String, Vec<u64>)> {
@@ -269,25 +267,23 @@ impl Tree {
     }
 }
 
-/// Every call with its result, in the order of the file; the first of each counts.
+/// Every call with its result, in the order of the file: a result belongs to the last call of its id that has none, for some programs
+/// count their calls from 0 in every turn.
 pub(crate) fn tool_calls<'a>(tools: impl Iterator<Item = (u64, &'a Tool)>) -> Vec<ToolCall> {
     let mut calls: Vec<ToolCall> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut open: HashMap<&str, usize> = HashMap::new();
     for (line, tool) in tools {
         match tool {
-            Tool::Call { id, name } if !places.contains_key(&**id) => {
-                places.insert(id, calls.len());
+            Tool::Call { id, name } => {
+                open.insert(id, calls.len());
                 let (id, name) = (id.to_string(), name.to_string());
                 calls.push(ToolCall { id, name, call_line: line, result_line: None, is_error: None });
             }
             Tool::Result { id, is_error } => {
-                if let Some(call) = places.get(&**id).and_then(|place| calls.get_mut(*place))
-                    && call.result_line.is_none()
-                {
+                if let Some(call) = open.remove(&**id).and_then(|place| calls.get_mut(place)) {
                     (call.result_line, call.is_error) = (Some(line), *is_error);
                 }
             }
-            Tool::Call { .. } => {}
         }
     }
     calls

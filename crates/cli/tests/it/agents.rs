@@ -107,8 +107,10 @@ fn a_session_is_meant_by_the_beginning_of_its_id() {
     let several = place.annals(&["show", "01a0"]).check(1);
     assert!(several.talk.contains("there are several: 01a0"), "{several:?}");
     place.annals(&["show", "nobody-has-this"]).check(3);
-    // Too short for an id: a key that was mistyped.
+    // Too short for the beginning of an id: a key that was mistyped.
     place.annals(&["show", "24f"]).check(3);
+    place.file("user/.picoclaw/workspace/sessions/abc.jsonl", "{\"role\":\"user\",\"content\":\"short\"}\n");
+    assert!(place.annals(&["show", "abc"]).check(0).out.contains("short"));
     // What is annals's own comes first.
     place.annals_with(&["append", "24fb"], b"{\"role\":\"user\",\"content\":\"own\"}\n").check(0);
     assert!(place.annals(&["show", "24fb"]).check(0).out.contains("own"));
@@ -310,4 +312,70 @@ fn what_only_a_catalog_knows_is_listed_and_nothing_is_written_there() {
     assert_eq!(objects[0]["messages"], Value::Null);
     assert_eq!(fs::read_dir(&store).unwrap().count(), before);
     assert!(place.annals(&["ls", "--agent", "sessions-db"]).check(0).out.contains("sessions-db"));
+    let unknown = place.annals(&["show", objects[0]["id"].as_str().unwrap()]).check(3);
+    assert!(unknown.talk.contains("only sessions-db knows it"), "{unknown:?}");
+}
+
+#[test]
+fn damaged_lines_are_searched_without_their_images_and_only_for_everyone() {
+    let place = Place::new();
+    let head = "{\"type\":\"user\",\"uuid\":\"u\",\"parentUuid\":null,\"message\":{\"role\":\"user\",\"content\":\"fine\"}}\n";
+    let torn = format!(
+        "{{\"type\":\"user\",\"text\":\"torn \\\"text\\\"\",\"data\":\"{}NEEDLE{}",
+        "A".repeat(300),
+        "B".repeat(300)
+    );
+    place.file("t.jsonl", format!("{head}{torn}\n"));
+    place.annals(&["search", "NEEDLE", "t.jsonl"]).check(1);
+    let found = place.annals(&["search", "torn \"text", "t.jsonl"]).check(0);
+    assert!(found.out.contains("(damaged line)"), "{found:?}");
+    place.annals(&["search", "--role", "user", "torn \"text", "t.jsonl"]).check(1);
+    // Of a chat that is named, all strings; but only what is said by one who is named.
+    place.file("c.jsonl", "{\"role\":\"tool\",\"tool_call_id\":\"x\",\"content\":\"result\"}\n{\"role\":\"user\",\"content\":\"a result\"}\n");
+    assert_eq!(place.annals(&["search", "result", "c.jsonl"]).check(0).out.lines().count(), 2);
+    assert_eq!(
+        place.annals(&["search", "--role", "user", "result", "c.jsonl"]).check(0).out,
+        "c.jsonl:2: user: a result\n"
+    );
+    place.file("n.jsonl", "{\"n\":\"result\"}\n");
+    let none = place.annals(&["search", "--role", "user", "result", "n.jsonl"]).check(1);
+    assert!(none.talk.contains("--role leaves it out"), "{none:?}");
+}
+
+#[test]
+fn a_thread_over_several_files_is_shown_from_its_beginning() {
+    let place = Place::new();
+    let item = |payload: &str| {
+        format!(
+            "{{\"timestamp\":\"2026-08-21T10:00:01Z\",\"type\":\"response_item\",\"payload\":{payload}}}\n"
+        )
+    };
+    let head = |id: &str, more: &str| {
+        format!(
+            "{{\"timestamp\":\"2026-08-21T10:00:00Z\",\"type\":\"session_meta\",\"payload\":{{\"id\":\"{id}\",\"cwd\":\"/w\"{more}}}}}\n"
+        )
+    };
+    let user = |text: &str| {
+        item(&format!(
+            "{{\"type\":\"message\",\"role\":\"user\",\"content\":[{{\"type\":\"input_text\",\"text\":\"{text}\"}}]}}"
+        ))
+    };
+    let call = item("{\"type\":\"function_call\",\"name\":\"sh\",\"arguments\":\"{}\",\"call_id\":\"c\"}");
+    let folder = "user/.codex/sessions/2026/08/21/rollout-2026-08-21T10-00-00-";
+    place.file(&format!("{folder}aaaa1111.jsonl"), head("aaaa1111", "") + &user("first") + &call);
+    place.file(
+        &format!("{folder}bbbb1111.jsonl"),
+        head("bbbb1111", ",\"history_base\":{\"thread_id\":\"aaaa1111\"}") + &user("second"),
+    );
+    let shown = place.annals(&["show", "bbbb1111"]).check(0).out;
+    assert!(shown.contains("first") && shown.contains("→ sh") && shown.contains("second"), "{shown}");
+    let tools = place.annals(&["--json", "show", "bbbb1111", "--role", "tool"]).check(0).objects();
+    assert_eq!(tools.len(), 1);
+    let count =
+        |tail: &str| place.annals(&["--json", "show", "bbbb1111", "--tail", tail]).check(0).objects().len();
+    assert_eq!((count("1"), count("5")), (1, 2));
+    let document = place.annals(&["export", "--to", "markdown", "-", "bbbb1111"]).check(0);
+    assert!(document.talk.contains("what came before, which is in aaaa1111"), "{document:?}");
+    let imported = place.annals(&["import", "--dry-run", "bbbb1111"]).check(0).out;
+    assert!(imported.contains("what came before is in another file, aaaa1111"), "{imported}");
 }

@@ -28,6 +28,8 @@ pub struct Segment {
     pub transcript: Codex,
     /// What of it was said before the next one goes on.
     pub conversation: Conversation,
+    /// Every record of that, tools and reasoning, too.
+    pub records: Vec<usize>,
 }
 
 /// Why a lineage doesn't go back to its beginning.
@@ -57,9 +59,13 @@ pub fn lineage(path: &Path, home: &Path, spool: &Path) -> Result<Lineage> {
             break Some(Missing::Cycle(path));
         }
         let transcript = Codex::open_in(&path, spool)?;
-        let conversation = cut(&transcript, base.as_ref())?;
+        let end = end_of(&transcript, base.as_ref())?;
+        let mut conversation = transcript.conversation();
+        conversation.messages.retain(|index| *index < end);
+        let mut records = transcript.records();
+        records.retain(|index| *index < end);
         let before = transcript.base().cloned();
-        segments.push(Segment { path, transcript, conversation });
+        segments.push(Segment { path, transcript, conversation, records });
         let Some(base) = before else { break None };
         if candidates.is_none() {
             candidates = Some(list_transcripts(home)?);
@@ -91,25 +97,19 @@ fn is_base(path: &Path, base: &Base) -> bool {
     })
 }
 
-/// What of a conversation counts for whoever goes on from it.
-fn cut(transcript: &Codex, base: Option<&Base>) -> Result<Conversation> {
-    let mut conversation = transcript.conversation();
-    let Some(base) = base else { return Ok(conversation) };
+/// The first record that doesn't count for whoever goes on from a transcript.
+fn end_of(transcript: &Codex, base: Option<&Base>) -> Result<usize> {
+    let Some(base) = base else { return Ok(usize::MAX) };
     let mut users = 0;
-    let mut kept = Vec::new();
-    for index in conversation.messages {
+    for index in transcript.records() {
         let message = transcript.message(index)?;
-        if base.len.is_some_and(|len| message.span.offset >= len) {
-            break;
+        let is_said = message.role == Role::User && transcript.is_message(index);
+        let is_end = base.len.is_some_and(|len| message.span.offset >= len)
+            || (is_said && base.before_user_message == Some(users));
+        if is_end {
+            return Ok(index);
         }
-        if message.role == Role::User {
-            if base.before_user_message == Some(users) {
-                break;
-            }
-            users += 1;
-        }
-        kept.push(index);
+        users += u64::from(is_said);
     }
-    conversation.messages = kept;
-    Ok(conversation)
+    Ok(usize::MAX)
 }

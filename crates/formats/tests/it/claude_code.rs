@@ -227,3 +227,101 @@ fn circles_end() {
     fs::write(&path, "").unwrap();
     assert_eq!(ClaudeCode::open(&path).unwrap().conversation().leaf, None);
 }
+
+fn read(lines: &[String]) -> (tempfile::TempDir, ClaudeCode) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.jsonl");
+    fs::write(&path, lines.concat()).unwrap();
+    let transcript = ClaudeCode::open(&path).unwrap();
+    (folder, transcript)
+}
+
+fn record(kind: &str, uuid: &str, parent: Option<&str>, more: Value, message: Value) -> String {
+    let mut record =
+        json!({"type": kind, "uuid": uuid, "parentUuid": parent, "sessionId": "s", "message": message});
+    for (name, value) in more.as_object().unwrap() {
+        record[name] = value.clone();
+    }
+    format!("{record}\n")
+}
+
+#[test]
+fn a_line_that_is_repeated_at_the_end_ends_nothing_and_counts_nothing() {
+    let answer = |uuid: &str, parent: &str, text: &str, output: u64| {
+        let message = json!({"role": "assistant", "id": "m", "content": [{"type": "text", "text": text}], "usage": {"output_tokens": output}});
+        record("assistant", uuid, Some(parent), json!({"requestId": "r"}), message)
+    };
+    let first = record("user", "u1", None, json!({}), json!({"role": "user", "content": "one"}));
+    let lines = [first.clone(), answer("u2", "u1", "two", 5), answer("u3", "u2", "three", 90)];
+    let (_folder, whole) = read(&lines);
+    let (_other, repeated) = read(&[&lines[..], &[first, lines[1].clone()]].concat());
+    assert_eq!((whole.conversation().messages.len(), whole.overview().usage.output), (3, 90));
+    assert_eq!(repeated.conversation().messages, whole.conversation().messages);
+    assert_eq!(repeated.overview().usage, whole.overview().usage);
+}
+
+#[test]
+fn calls_at_work_keep_nobody_from_going_on() {
+    let call = |uuid: &str, parent: &str, id: &str| {
+        let message = json!({"role": "assistant", "id": "m", "content": [{"type": "tool_use", "id": id, "name": "Bash", "input": {}}]});
+        record("assistant", uuid, Some(parent), json!({}), message)
+    };
+    let result = |uuid: &str, parent: &str, id: &str| {
+        let message =
+            json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "x"}]});
+        record("user", uuid, Some(parent), json!({}), message)
+    };
+    let said = |uuid: &str, parent: Option<&str>| {
+        record("user", uuid, parent, json!({}), json!({"role": "user", "content": "go"}))
+    };
+    let effects = |lines: &[String]| -> Vec<&str> {
+        let (_folder, transcript) = read(lines);
+        transcript.problems().iter().map(|problem| problem.effect.name()).collect()
+    };
+    let at_work = [said("a", None), call("b", "a", "t1"), call("c", "b", "t2")];
+    assert_eq!(effects(&at_work), ["nothing", "nothing"]);
+    // One of them is done.
+    assert_eq!(effects(&[&at_work[..], &[result("d", "c", "t2")]].concat()), ["nothing"]);
+    // Somebody went on, and the interface refuses it.
+    let gone_on = [&at_work[..], &[result("d", "c", "t2"), said("e", Some("d"))]].concat();
+    assert_eq!(effects(&gone_on), ["prevents"]);
+}
+
+#[test]
+fn names_that_are_escaped_and_first_lines_that_are_long_are_read() {
+    let first = record(
+        "user",
+        "u1",
+        None,
+        json!({"cwd": "/w"}),
+        json!({"role": "user", "content": "x".repeat(2 << 20)}),
+    );
+    let second =
+        record("user", "u2", Some("u1"), json!({}), json!({"role": "user", "content": "y".repeat(1 << 18)}));
+    let second = second.replace("\"type\"", "\"t\\u0079pe\"").replace("\"message\"", "\"mess\\u0061ge\"");
+    let (folder, transcript) = read(&[first, second]);
+    assert_eq!(transcript.conversation().messages.len(), 2);
+    let path = folder.path().join("s.jsonl");
+    let glance =
+        annals_formats::Transcript::glance(annals_formats::transcript::Agent::ClaudeCode, &path).unwrap();
+    assert_eq!((glance.overview.id.as_deref(), glance.overview.project.as_deref()), (Some("s"), Some("/w")));
+    assert_eq!(glance.overview.messages, 2);
+}
+
+#[test]
+fn the_end_of_a_conversation_is_not_that_of_a_side_chain() {
+    let mut lines = vec![record("user", "m", None, json!({}), json!({"role": "user", "content": "main"}))];
+    let mut parent = String::from("m");
+    for number in 0..2000 {
+        let uuid = format!("s{number}");
+        let message = json!({"role": "user", "content": format!("side {number} {}", "word ".repeat(100))});
+        lines.push(record("user", &uuid, Some(&parent), json!({"isSidechain": true}), message));
+        parent = uuid;
+    }
+    let (folder, _) = read(&lines);
+    let path = folder.path().join("s.jsonl");
+    let (end, conversation) = annals_formats::Transcript::open_end(&path, folder.path(), 2).unwrap().unwrap();
+    let texts: Vec<String> =
+        conversation.messages.iter().map(|index| end.message(*index).unwrap().text()).collect();
+    assert_eq!(texts, ["main"]);
+}

@@ -187,3 +187,58 @@ fn whose_transcript_it_is_is_told_by_what_is_in_it() {
     }
     assert!(detect(folder.path().join("nowhere")).is_err());
 }
+
+fn read(lines: &[&str]) -> Codex {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rollout-1.jsonl");
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+    Codex::open(&path).unwrap()
+}
+
+#[test]
+fn without_times_the_same_may_be_said_twice() {
+    let go = r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"continue"}]}"#;
+    let call = r#"{"type":"local_shell_call","call_id":"c","action":{"command":["ls"]}}"#;
+    let transcript =
+        read(&[r#"{"id":"old","timestamp":"2025-05-01T00:00:00Z","instructions":null}"#, go, call, go]);
+    assert_eq!((transcript.overview().messages, transcript.tool_calls().len()), (2, 1));
+    assert_eq!(transcript.conversation().messages.len(), 2);
+    assert_eq!(transcript.records().len(), 3);
+    assert!(transcript.problems().iter().all(|problem| problem.kind.name() != "no_header"));
+    let folder = tempfile::tempdir().unwrap();
+    for line in [go, r#"{"type":"function_call","name":"sh","arguments":"{}","call_id":"c"}"#] {
+        let path = folder.path().join("x");
+        fs::write(&path, line).unwrap();
+        assert_eq!(
+            annals_formats::detect(&path).unwrap(),
+            Some(annals_formats::transcript::Agent::Codex),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_counter_that_begins_again_counts_again_and_one_that_stands_does_not() {
+    let count = |second: u32, total: u64| {
+        format!(
+            r#"{{"timestamp":"2026-08-21T10:00:{second:02}Z","type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{{"input_tokens":{total},"cached_input_tokens":0,"output_tokens":{}}}}}}}}}"#,
+            total / 10
+        )
+    };
+    let head =
+        r#"{"timestamp":"2026-08-21T10:00:00Z","type":"session_meta","payload":{"id":"t","cwd":"/w"}}"#;
+    let lines = [count(1, 100), count(2, 300), count(3, 300), count(4, 50), count(5, 100)];
+    let lines: Vec<&str> = std::iter::once(head).chain(lines.iter().map(String::as_str)).collect();
+    let usage = read(&lines).overview().usage;
+    assert_eq!((usage.answers, usage.input, usage.output), (4, 400, 40));
+}
+
+#[test]
+fn outputs_of_older_versions_are_texts_that_are_objects() {
+    let record = r#"{"timestamp":"2026-08-21T10:00:00Z","type":"response_item","payload":{"type":"function_call_output","call_id":"c","output":"{\"output\":\"say \\\"hi\\\"\",\"metadata\":{\"exit_code\":1}}"}}"#;
+    let said = annals_formats::said(annals_formats::transcript::Agent::Codex, record.as_bytes()).unwrap();
+    assert!(
+        matches!(&said.parts[..], [Part::ToolResult { text, is_error: true, .. }] if text == "say \"hi\""),
+        "{said:?}"
+    );
+}

@@ -2,14 +2,13 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use annals_catalog::{CatalogOptions, Rules};
 use annals_formats::Transcript;
 use annals_session::{ListOptions, Listed};
 use jiff::Timestamp;
 use jsonl_core::ReadOptions;
 
 use super::rows::{Ids, Row};
-use crate::agents::{Agents, CATALOG, Found, Titles, Wanted, in_parallel, spool};
+use crate::agents::{Agents, CATALOG, Found, Titles, Wanted, catalog_in, in_parallel, spool};
 use crate::args::Ls;
 use crate::commands::ls::terminal_width;
 use crate::commands::table;
@@ -124,9 +123,7 @@ fn catalog(agents: &Agents, wanted: &Wanted, known: &HashSet<String>, out: &mut 
         return rows;
     }
     for folder in agents.catalogs() {
-        // Another program's folder: nothing is written there.
-        let options = CatalogOptions::new().program("annals").rules(Rules::SessionsDb).cache_above(None);
-        match options.open(folder).projection() {
+        match catalog_in(folder).projection() {
             Ok(projection) => {
                 let is_new = |session: &annals_catalog::Session| {
                     !session.claude_session_ids.iter().any(|id| known.contains(id))

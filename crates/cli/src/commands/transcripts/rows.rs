@@ -150,9 +150,9 @@ impl Row {
         }
     }
 
-    /// When something happened in it last.
+    /// When it was changed last, which is what lists go by.
     pub(super) fn last(&self) -> Option<Timestamp> {
-        self.end.or(self.changed)
+        self.changed.or(self.end)
     }
 }
 

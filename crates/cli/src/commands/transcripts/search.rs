@@ -5,7 +5,7 @@ mod needle;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use annals_formats::open_log;
 use annals_session::ListOptions;
@@ -191,8 +191,12 @@ impl Going<'_> {
         let (needle, scope) = (self.needle, scope_of(self.args, target));
         let (limit, interrupted) = (self.limit, self.interrupted);
         let found = &mut self.found;
+        let looked = AtomicU64::new(0);
         let report = log.chunks(
-            |chunk| needle.find_in(chunk, scope),
+            |chunk| {
+                looked.fetch_add(chunk.bytes.len() as u64, Ordering::Relaxed);
+                needle.find_in(chunk, scope)
+            },
             |hits, first_line| {
                 printed = hits.into_iter().try_for_each(|hit| {
                     if *found == limit {
@@ -214,7 +218,7 @@ impl Going<'_> {
         )?;
         printed?;
         if interrupted.load(Ordering::Relaxed) {
-            self.done.1 += report.bytes.sum();
+            self.done.1 += looked.into_inner();
             return Ok(());
         }
         self.end(target, &log, report.count(DamageKind::TooLong), report.bytes.missing, out);
@@ -270,13 +274,21 @@ fn targets(args: &Search, home: &Home, out: &mut Out) -> Result<Vec<Target>, Fai
         }
         let transcript = match found.transcript {
             Some(transcript) => Some(transcript),
-            None => Found::of_file(&path).ok().flatten().filter(|found| is_told_apart(found.agent)),
+            // Where every line is a message anyway, all of it is searched, unless somebody asks for one who speaks.
+            None => Found::of_file(&path)
+                .ok()
+                .flatten()
+                .filter(|found| is_told_apart(found.agent) || !args.role.is_empty()),
         };
         match transcript {
             Some(transcript) if wanted.takes(&transcript) => {
                 targets.push(Target::of(label, &transcript));
             }
             Some(_) => {}
+            None if !args.role.is_empty() => {
+                let file = name(&label);
+                out.note(format_args!("{file}: is no transcript that is known, so --role leaves it out"));
+            }
             None => targets.push(Target { label, agent: "", session: None, path, len, what: Kind::Log }),
         }
     }

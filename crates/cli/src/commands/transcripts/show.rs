@@ -15,16 +15,18 @@ pub(crate) fn run(args: &Show, found: &Found, agents: &Agents, out: &mut Out) ->
     if let Some(count) = args.tail {
         let opened = Transcript::open_end(found.path(), &spool(), count)?;
         let Some((transcript, conversation)) = opened else { return Ok(no_transcript(found, out)) };
+        if conversation.messages.len() < count
+            && let Some(home) = goes_on_in(&transcript, found, agents)
+        {
+            return show_lineage(args, found, &home, out);
+        }
         print_messages(args, &transcript, &conversation.messages, out)?;
         return Ok(Exit::Done);
     }
     let Some(transcript) = Transcript::open_in(found.path(), &spool())? else {
         return Ok(no_transcript(found, out));
     };
-    if let Transcript::Codex(codex) = &transcript
-        && codex.base().is_some()
-        && let Some(home) = agents.codex_home(found.path())
-    {
+    if let Some(home) = goes_on_in(&transcript, found, agents) {
         return show_lineage(args, found, &home, out);
     }
     let records = transcript.records();
@@ -58,15 +60,33 @@ pub(crate) fn run(args: &Show, found: &Found, agents: &Agents, out: &mut Out) ->
     Ok(Exit::Done)
 }
 
-/// A thread that goes on from other files, from its beginning.
+/// Where the files are that it goes on from, if it goes on from others.
+fn goes_on_in(transcript: &Transcript, found: &Found, agents: &Agents) -> Option<std::path::PathBuf> {
+    let Transcript::Codex(codex) = transcript else { return None };
+    codex.base()?;
+    agents.codex_home(found.path())
+}
+
+/// A thread that goes on from other files, from its beginning, or its last messages.
 fn show_lineage(args: &Show, found: &Found, home: &std::path::Path, out: &mut Out) -> Result<Exit, Failure> {
     let lineage = lineage(found.path(), home, &spool())?;
+    let all: usize = lineage.segments.iter().map(|segment| segment.conversation.messages.len()).sum();
+    let mut passed = args.tail.map_or(0, |count| all.saturating_sub(count));
     for segment in &lineage.segments {
+        let messages = &segment.conversation.messages;
+        let indexes = match args.tail {
+            None => &segment.records[..],
+            Some(_) => &messages[passed.min(messages.len())..],
+        };
+        passed = passed.saturating_sub(messages.len());
+        if indexes.is_empty() {
+            continue;
+        }
         if !out.json && !args.view.raw {
             let file = path(&segment.path);
             out.line(out.paint(Paint::Dim, format_args!("from {file}\n")))?;
         }
-        for index in &segment.conversation.messages {
+        for index in indexes {
             let (message, raw) = (segment.transcript.message(*index)?, segment.transcript.raw(*index)?);
             if is_any_by(message.role, &message.parts, &args.role) {
                 print(&message, &raw, args.view, out)?;

@@ -127,8 +127,13 @@ impl Needle {
             if !matches!(scope, Scope::Strings) && is_record(line, at_file_start) {
                 return None;
             }
-            let (snippet, is_damaged) = self.find_in_line(line, at_file_start)?;
-            return Some((snippet, is_damaged, None));
+            if matches!(scope, Scope::Strings) {
+                let (snippet, is_damaged) = self.find_in_line(line, at_file_start)?;
+                return Some((snippet, is_damaged, None));
+            }
+            // Who says something in a damaged line can't be told.
+            let text = wanted.is_empty().then(|| without_data(&unescape(line)))?;
+            return self.find(&text).map(|snippet| (snippet, true, None));
         };
         let mut best: Option<(Snippet, &'static str)> = None;
         for part in said.parts.iter().filter(|part| is_by(said.role, part, wanted)) {
@@ -172,6 +177,24 @@ impl Needle {
         }?;
         Some(Snippet::around(text, found, self.around))
     }
+}
+
+/// A run of so many letters of base64 is no text.
+const DATA_MIN: usize = 200;
+
+/// Text without what is an image in base64.
+fn without_data(text: &str) -> String {
+    let is_data = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = rest.find(|c| !is_data(c)).unwrap_or(rest.len());
+        out.push_str(if run < DATA_MIN { &rest[..run] } else { "…" });
+        let behind = rest[run..].find(is_data).map_or(rest.len(), |at| run + at);
+        out.push_str(&rest[run..behind]);
+        rest = &rest[behind..];
+    }
+    out
 }
 
 /// The lines of a chunk that could match, in their order.
