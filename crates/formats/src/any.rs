@@ -173,7 +173,10 @@ impl Transcript {
                 Some(last) if start > 0 => found.message(*last)?.flags.sidechain,
                 _ => false,
             };
-            if (count >= messages && !is_beside) || start == 0 {
+            // A way back that ends with a record that follows none is a whole conversation.
+            let is_tree = matches!(found, Self::ClaudeCode(_) | Self::Pi(_));
+            let is_whole = is_tree && conversation.stop.is_none() && count > 0;
+            if ((count >= messages || is_whole) && !is_beside) || start == 0 {
                 conversation.messages.drain(..count.saturating_sub(messages));
                 return Ok(Some((found, conversation)));
             }

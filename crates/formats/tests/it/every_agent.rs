@@ -154,6 +154,9 @@ fn the_end_of_a_large_file_is_found_without_what_is_in_front_of_it() {
     let first = end.message(conversation.messages[0]).unwrap();
     assert_eq!((conversation.messages.len(), first.line), (20, 0));
     assert!(first.text().starts_with("3980 "));
+    // More than there are are all there are.
+    let (_, all) = Transcript::open_end(&path, folder.path(), 5000).unwrap().unwrap();
+    assert_eq!(all.messages.len(), 4000);
     // As many messages as bytes: an estimate that is nearly right.
     let glance = Transcript::glance(Agent::ClaudeCode, &path).unwrap();
     assert!(!glance.is_whole() && glance.seen < 140 << 10);
