@@ -24,7 +24,7 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
             continue;
         }
         if !program.exists() {
-            println!("transcripts, {agent}: skipped, there is no {}", program.display());
+            table.skip(&format!("transcripts, {agent}"), &format!("there is no {}", program.display()));
             continue;
         }
         let home = make(folder, agent, len);
@@ -70,6 +70,26 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
                 side("ours", || lines(&program, &home, &["search", word])),
                 side("naive, every line to Value", || naive_search(agent, &home, word)),
                 Target::AtLeast(8.0),
+            );
+            let job = format!("transcripts search {name} beside rg, {agent}");
+            if !table.wants(&job) {
+                continue;
+            }
+            if Command::new("rg").arg("--version").output().is_err() {
+                table.skip(&job, "there is no rg");
+                continue;
+            }
+            // It looks for bytes, also where nobody said them, so only whether there are any is the same.
+            table.compare(
+                &job,
+                work,
+                side("ours", || lines(&program, &home, &["search", word]) > 0),
+                side("rg -c", || {
+                    let mut rg = Command::new("rg");
+                    rg.args(["-c", "--hidden", "--no-ignore", word]).current_dir(&home.folder);
+                    !rg.output().unwrap().stdout.is_empty()
+                }),
+                Target::AtLeast(1.2),
             );
         }
     }

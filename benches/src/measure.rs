@@ -103,6 +103,15 @@ impl Table {
         }
     }
 
+    /// Says that a job is not run, and why.
+    pub(crate) fn skip(&self, job: &str, reason: &str) {
+        if self.json {
+            println!("{{\"job\":\"{job}\",\"skipped\":\"{reason}\"}}");
+        } else {
+            println!("{job:<44} skipped: {reason}");
+        }
+    }
+
     pub(crate) fn finish(self) {
         if !self.json {
             println!(

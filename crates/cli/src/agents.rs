@@ -100,7 +100,11 @@ impl Agents {
         };
         let mut all = self.all(out);
         if is_last {
-            return Ok(all.into_iter().find(|found| !found.is_subagent));
+            // As lists do: what holds nothing of a session is none.
+            let is_session = |found: &Found| {
+                !found.is_subagent && found.glance(&Titles::default()).is_ok_and(|glance| glance.is_some())
+            };
+            return Ok(all.into_iter().find(is_session));
         }
         all.retain(|found| {
             // Gemini CLI's names have only the beginning of an id.

@@ -203,7 +203,7 @@ pub(crate) struct Show {
     #[arg(long, conflicts_with_all = ["key", "all", "archive"])]
     pub(crate) records: bool,
 
-    /// Only the last so many messages
+    /// Only the last so many messages; not with --role
     #[arg(long, value_name = "N", conflicts_with_all = ["all", "archive"])]
     pub(crate) tail: Option<usize>,
 

@@ -136,7 +136,8 @@ impl Transcript {
     }
 
     /// Reads the last messages of a conversation, without reading what is in front of them where that can be helped. Of a
-    /// transcript that is not read whole, lines have no numbers, and the overview is that of its end.
+    /// transcript that is not read whole, lines have no numbers, and the overview is that of its end. Where that end is nothing but lines
+    /// that stand in the file already, in the same order, they are taken for new ones.
     ///
     /// # Errors
     ///
@@ -176,12 +177,18 @@ impl Transcript {
             // A way back that ends with a record that follows none is a whole conversation.
             let is_tree = matches!(found, Self::ClaudeCode(_) | Self::Pi(_));
             let is_whole = is_tree && conversation.stop.is_none() && count > 0;
-            if ((count >= messages || is_whole) && !is_beside) || start == 0 {
+            // Lines that were written again can only be told from new ones by what is in front of them.
+            let is_told = !is_beside && !found.overview().goes_back;
+            if ((count >= messages || is_whole) && is_told) || start == 0 {
                 conversation.messages.drain(..count.saturating_sub(messages));
                 return Ok(Some((found, conversation)));
             }
             // As many more bytes as messages are missing, and a half on top.
             let (wanted, found) = (messages as u64 + 1, count as u64 + 1);
+            if !is_told {
+                len = u64::MAX;
+                continue;
+            }
             len = (len.saturating_mul(wanted) / found)
                 .saturating_mul(3)
                 .div_euclid(2)

@@ -400,7 +400,7 @@ impl<'a> Inside<'a> {
             _ => {}
         });
         let boxed = |value| text(value).unwrap_or_default().into_boxed_str();
-        match kind {
+        match &*lines::key(kind) {
             b"\"text\"" => {
                 self.has_text = true;
                 self.first_text = self.first_text.or(said);

@@ -174,7 +174,6 @@ pub(crate) struct Seen {
     prompt: Option<String>,
     base: Option<Base>,
     ordinal: Option<u64>,
-    is_old_header: bool,
 }
 
 struct Tokens {
@@ -415,7 +414,7 @@ impl Reading for Index {
     fn take(&mut self, line: u64, seen: Seen) {
         let overview = &mut self.overview;
         if !self.has_records {
-            self.begins_with_header = seen.meta.is_some() || seen.is_old_header;
+            self.begins_with_header = seen.meta.is_some();
             self.has_records = true;
         }
         *overview.types.entry(seen.kind).or_default() += 1;
@@ -529,31 +528,27 @@ impl Index {
 
     /// Takes back the last turns of the user, as often as the file says so.
     fn roll_back(&mut self) {
+        // What has not been taken back, and where in it the user's turns begin.
+        let (mut live, mut turns): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
         for index in 0..self.nodes.len() {
-            let What::RolledBack { turns } = self.nodes[index].what else { continue };
-            if self.nodes[index].flags.duplicate {
-                continue;
-            }
-            let mut left = turns;
-            let mut from = index;
-            for (place, node) in self.nodes[..index].iter().enumerate().rev() {
-                if left == 0 {
-                    break;
+            let Node { flags, what, .. } = &self.nodes[index];
+            match what {
+                What::RolledBack { turns: back } if !flags.duplicate => {
+                    let back = usize::try_from(*back).unwrap_or(usize::MAX);
+                    let kept = turns.len().saturating_sub(back);
+                    let Some(from) = turns.get(kept).copied() else { continue };
+                    turns.truncate(kept);
+                    live.drain(from..).for_each(|index| self.nodes[index].flags.rolled_back = true);
                 }
-                if let What::Message { role } = node.what
-                    && !node.flags.rolled_back
-                    && !node.flags.meta
-                    && role != Role::Developer
-                {
-                    from = place;
-                    left -= u64::from(role == Role::User && !node.flags.duplicate);
+                // What is for the model about where it is stays, and so does what tells it how to behave.
+                _ if flags.meta => {}
+                What::Message { role: Role::Developer } => {}
+                What::Message { role: Role::User } if !flags.duplicate => {
+                    turns.push(live.len());
+                    live.push(index);
                 }
+                _ => live.push(index),
             }
-            // What is for the model about where it is stays, and so does what tells it how to behave.
-            let goes = |node: &&mut Node| {
-                !node.flags.meta && !matches!(node.what, What::Message { role: Role::Developer })
-            };
-            self.nodes[from..index].iter_mut().filter(goes).for_each(|node| node.flags.rolled_back = true);
         }
     }
 }
@@ -625,13 +620,13 @@ impl<'a> Payload<'a> {
             b"nth_user_message" => &mut self.before,
             b"git" => {
                 return value.object(|key, value| {
-                    if key == b"branch" {
+                    if *lines::key(key) == *b"branch" {
                         self.branch = value.value();
                     }
                 });
             }
             b"info" => {
-                return value.object(|key, value| match key {
+                return value.object(|key, value| match &*lines::key(key) {
                     b"total_token_usage" => self.total = value.value(),
                     b"last_token_usage" => self.last = value.value(),
                     _ => {}
@@ -640,7 +635,7 @@ impl<'a> Payload<'a> {
             b"content" => {
                 return value.array(|item| {
                     item.object(|key, value| {
-                        if key == b"text" && self.first_text.is_empty() {
+                        if *lines::key(key) == *b"text" && self.first_text.is_empty() {
                             self.first_text = value.value();
                         }
                     });
@@ -711,7 +706,15 @@ impl Seen {
                 let message = text(compacted.message).unwrap_or_default();
                 seen.compaction = Some(Compaction { line: 0, message, items, images });
             }
-            ("", None) => seen.is_old_header = text(bare.id).is_some() && seen.time.is_some(),
+            ("", None) if text(bare.id).is_some() && seen.time.is_some() => {
+                seen.meta = Some(Meta {
+                    id: text(bare.id),
+                    cwd: text(bare.cwd),
+                    branch: text(bare.branch),
+                    version: text(bare.version),
+                    base: None,
+                });
+            }
             (kind, None) if BARE.contains(&kind) => seen.take_item(&bare),
             _ => {}
         }

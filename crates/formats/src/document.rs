@@ -390,11 +390,17 @@ impl Transcript {
 
     /// Whether a message is a record, and not inside of one.
     pub(crate) fn begins_line(&self, message: &Message) -> bool {
-        let Some(before) = message.span.offset.checked_sub(1) else { return true };
-        let byte = self.log().read(jsonl_core::Span { offset: before, len: 1 });
-        byte.is_ok_and(|byte| byte == b"\n")
+        // Only what is inside of a record has anything but blanks in front of it.
+        let from = message.span.offset.saturating_sub(BLANKS_MAX);
+        let front = jsonl_core::Span { offset: from, len: message.span.offset - from };
+        let Ok(front) = self.log().read(front) else { return true };
+        let line = front.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii().is_empty()
     }
 }
+
+/// Who begins a line with more blanks than this is no agent.
+const BLANKS_MAX: u64 = 64;
 
 /// The record of Gemini CLI that brings messages along.
 const SET: &str = "$set";
@@ -452,18 +458,22 @@ fn literally(text: &str) -> String {
 fn contained(text: &str) -> String {
     let mut out = String::new();
     let mut open: Option<String> = None;
+    let mut was_text = false;
     for line in printable(text.trim_end_matches('\n')).split('\n') {
         let bare = line.trim_start();
         let mark = bare.chars().next().filter(|mark| matches!(mark, '`' | '~'));
         let run: String = bare.chars().take_while(|c| Some(*c) == mark).collect();
+        // The word behind a fence of backticks has none.
+        let is_fence = run.len() >= 3 && (mark != Some('`') || !bare[run.len()..].contains('`'));
         let is_end =
             open.as_ref().is_some_and(|open| run.starts_with(open.as_str()) && bare.trim_end() == run);
         match &open {
             Some(_) if is_end => open = None,
-            None if run.len() >= 3 => open = Some(run),
-            None if bare.starts_with("## ") && bare.len() + 3 >= line.len() => out.push('\\'),
+            None if is_fence => open = Some(run),
+            None if is_structure(bare, was_text) => out.push('\\'),
             _ => {}
         }
+        was_text = !bare.is_empty();
         out.push_str(line);
         out.push('\n');
     }
@@ -473,6 +483,18 @@ fn contained(text: &str) -> String {
         out.push_str(&open);
     }
     out
+}
+
+/// Whether a line would be a heading of the document's kind, or begin HTML that doesn't end with the message.
+fn is_structure(line: &str, is_behind_text: bool) -> bool {
+    let heading =
+        line.strip_prefix("##").is_some_and(|rest| rest.starts_with([' ', '\t']) || rest.is_empty());
+    let under = is_behind_text
+        && !line.is_empty()
+        && (line.bytes().all(|b| b == b'-') || line.bytes().all(|b| b == b'='));
+    let html = line.starts_with('<')
+        && line[1..].starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '!' | '?' | '/'));
+    heading || under || html
 }
 
 fn capital(word: &str) -> String {
@@ -500,7 +522,7 @@ fn escaped(text: &str) -> String {
 
 /// A value on one line of Markdown, in which nothing is markup.
 fn code(text: &str) -> String {
-    let text = one_line(text);
+    let text = printable(&one_line(text));
     let ticks = "`".repeat(longest_run(&text, '`') + 1);
     let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{ticks}{space}{text}{space}{ticks}")

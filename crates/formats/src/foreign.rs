@@ -43,6 +43,11 @@ impl ForeignSession {
         self.records.iter().skip(self.hidden).filter(|record| record.is_message)
     }
 
+    /// Everything that is no message.
+    pub fn notes(&self) -> impl Iterator<Item = &ForeignRecord> {
+        self.records.iter().filter(|record| !record.is_message)
+    }
+
     /// All messages, also hidden ones.
     pub fn messages(&self) -> impl Iterator<Item = &ForeignRecord> {
         self.records.iter().filter(|record| record.is_message)

@@ -384,7 +384,10 @@ impl Seen {
         self.times = ["startTime", "lastUpdated"].map(|name| lines::string(session, name));
         let folders = lines::member(session, "directories").filter(|list| list.starts_with(b"["));
         self.project = folders.and_then(|list| text(scan::items(list).next()?));
-        let messages = lines::member(session, "messages").filter(|list| list.starts_with(b"["));
+        // Where bytes were replaced, nothing is where it stands.
+        let is_as_written = span.len == raw.len() as u64;
+        let messages =
+            lines::member(session, "messages").filter(|list| list.starts_with(b"[") && is_as_written);
         let node = |item: &[u8]| {
             // It stands inside of the line, and is found there.
             let offset = item.as_ptr().addr().checked_sub(raw.as_ptr().addr())? as u64;

@@ -111,13 +111,13 @@ fn any<T>(
     for (number, line) in (0..).zip(part.lines()) {
         let line = line?;
         let Found { records, remark, .. } = found(log, &line, is_record)?;
-        let is_in_damage = matches!(remark, Some(Remark::Damaged { .. }));
+        let is_replaced = matches!(remark, Some(Remark::NotUtf8 { .. }));
         all.extend(remark.map(|remark| (number, Indexed::Remark(remark))));
         for (offset, raw) in records {
-            let span = match is_in_damage {
-                true => Span { offset, len: raw.len() as u64 },
-                // As it stands there, which may be more than its text, or other bytes.
-                false => Span { offset: line.offset, len: line.bytes.len() as u64 },
+            let span = match is_replaced {
+                false => Span { offset, len: raw.len() as u64 },
+                // As it stands there, which are other bytes.
+                true => Span { offset: line.offset, len: line.bytes.len() as u64 },
             };
             all.push((number, of(span, &raw).map_or(Indexed::Odd, Indexed::Record)));
         }
@@ -145,7 +145,7 @@ pub(crate) fn found(log: &Log, line: &Line, is_record: impl Fn(&[u8]) -> bool) -
     if kind == DamageKind::InvalidUtf8 {
         let text = String::from_utf8_lossy(&line.bytes).into_owned();
         if scan::check(text.as_bytes(), scan::NESTING_MAX).is_ok() {
-            found.records.push(trimmed(line.offset, text.as_bytes()));
+            found.records.push((line.offset, trimmed(0, text.as_bytes()).1));
             found.remark = Some(Remark::NotUtf8 { offset: line.offset });
             return Ok(found);
         }
@@ -164,8 +164,10 @@ pub(crate) fn found(log: &Log, line: &Line, is_record: impl Fn(&[u8]) -> bool) -
     Ok(found)
 }
 
+/// What stands there without what may stand around it, and where it begins.
 fn trimmed(offset: u64, raw: &[u8]) -> (u64, Vec<u8>) {
-    (offset, bare(raw).to_vec())
+    let bare = bare(raw);
+    (offset + (bare.as_ptr().addr() - raw.as_ptr().addr()) as u64, bare.to_vec())
 }
 
 /// A message: a JSON object with a role that is a string.

@@ -179,7 +179,9 @@ pub(crate) fn glance_packed<R: Reading>(log: &Log, path: &Path) -> Result<Glance
 
 /// A record that is whole is taken; nothing is said of anything else, for only reading all of it tells what is damaged.
 fn put_raw<R: Reading>(reading: &mut R, line: u64, span: Span, raw: &[u8]) {
-    let raw = lines::bare(raw);
+    let bare = lines::bare(raw);
+    let lead = (bare.as_ptr().addr() - raw.as_ptr().addr()) as u64;
+    let (raw, span) = (bare, Span { offset: span.offset + lead, len: bare.len() as u64 });
     let is_whole = || jsonl_core::scan::check(raw, jsonl_core::scan::NESTING_MAX).is_ok();
     if raw.first() == Some(&b'{')
         && std::str::from_utf8(raw).is_ok()

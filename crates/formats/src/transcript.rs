@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Formatter};
 use std::hash::{BuildHasher, Hash};
 use std::ops::AddAssign;
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use foldhash::quality::FixedState;
 use jsonl_core::Span;
@@ -119,13 +119,20 @@ pub struct Overview {
     pub usage: Usage,
     /// What is damaged, in the order of the file.
     pub remarks: Vec<Remark>,
+    /// A record is much older than one in front of it, as where lines were written again.
+    pub(crate) goes_back: bool,
 }
+
+/// Records are written by several threads, and not quite in the order of their times.
+const BACK_MAX: Duration = Duration::from_secs(60);
 
 impl Overview {
     /// Notes when a record was written.
     pub(crate) fn see_time(&mut self, text: Option<&str>) {
         if let Some(time) = text.and_then(lines::parse_time) {
             self.start = Some(self.start.map_or(time, |start| start.min(time)));
+            let back = self.end.and_then(|end| end.duration_since(time).ok());
+            self.goes_back |= back.is_some_and(|back| back > BACK_MAX);
             self.end = self.end.max(Some(time));
         }
     }

@@ -196,7 +196,8 @@ impl Tree {
         // The last calls may be at work: those of the answer that the path ends with, or that has some results already.
         let is_result =
             |node: &Node| !node.has_text && node.tools.iter().any(|tool| matches!(tool, Tool::Result { .. }));
-        let nodes = path.iter().rev().map(|index| &self.nodes[*index]).skip_while(|node| is_result(node));
+        let nodes = path.iter().rev().map(|index| &self.nodes[*index]).filter(|node| node.role.is_some());
+        let nodes = nodes.skip_while(|node| is_result(node));
         let last = nodes.take_while(|node| node.role == Some(Role::Assistant));
         let at_work: HashSet<u64> = last.map(|node| node.line).collect();
         let mut problems = Vec::new();

@@ -9,13 +9,14 @@ pub(crate) mod tail;
 pub(crate) mod verify;
 
 use annals_formats::said;
-use annals_formats::transcript::{Agent, Message, Part, Role};
+use annals_formats::transcript::{Agent, Image, Message, Part, Role};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::args::{Speaker, View};
 use crate::commands::view;
+use crate::describe::{Described, Part as Shown};
 use crate::exit::Failure;
 use crate::out::Out;
 
@@ -50,7 +51,38 @@ fn print(message: &Message, raw: &[u8], view: View, out: &mut Out) -> Result<(),
         Some(line) => format!("#{line}"),
         None => format!("offset {}", message.span.offset),
     };
-    view::print_text_of(text, time, &place, view.full, out)
+    if message.parts.is_empty() {
+        return view::print_text_of(text, time, &place, view.full, out);
+    }
+    view::print_described(&described(message), time, &place, view.full, out)
+}
+
+/// A message as it is shown: as its reader has taken it apart.
+fn described(message: &Message) -> Described {
+    let is_result = |part: &Part| matches!(part, Part::ToolResult { .. });
+    let role = if message.parts.iter().all(is_result) { "tool" } else { message.role.name() };
+    let mut parts = Vec::new();
+    let image = |image: &Image| Shown::Attachment {
+        kind: image.media_type.clone().or_else(|| image.url.clone()).unwrap_or_else(|| String::from("image")),
+        bytes: image.len.and_then(|len| usize::try_from(len).ok()).unwrap_or(0),
+    };
+    for part in &message.parts {
+        match part {
+            Part::Text(text) => parts.push(Shown::Text(text.clone())),
+            Part::Reasoning(text) => parts.push(Shown::Thinking(text.clone())),
+            Part::ToolCall { name, input, .. } => {
+                parts.push(Shown::Call { name: name.clone(), arguments: input.clone() });
+            }
+            Part::ToolResult { text, images, .. } => {
+                parts.push(Shown::Result(text.clone()));
+                parts.extend(images.iter().map(image));
+            }
+            Part::Image(one) => parts.push(image(one)),
+            Part::Other(kind) => parts.push(Shown::Attachment { kind: kind.clone(), bytes: 0 }),
+            _ => {}
+        }
+    }
+    Described { role: role.to_owned(), parts }
 }
 
 /// Whether a part of a message is said by one of those that are wanted; everyone is where none are named.

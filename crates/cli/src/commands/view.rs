@@ -63,7 +63,17 @@ pub(super) fn print_text_of(
     full: bool,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let described = Described::of(text);
+    print_described(&Described::of(text), time, place, full, out)
+}
+
+/// Prints what has been taken apart.
+pub(super) fn print_described(
+    described: &Described,
+    time: Option<Timestamp>,
+    place: &str,
+    full: bool,
+    out: &mut Out,
+) -> Result<(), Failure> {
     let mut head = out.paint(Paint::Name, name(&described.role));
     if let Some(time) = time {
         head += &out.paint(Paint::Dim, format_args!("  {}", second(time)));

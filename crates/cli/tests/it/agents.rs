@@ -80,6 +80,16 @@ fn sessions_of_all_agents_are_listed_with_what_is_known_of_them() {
 }
 
 #[test]
+fn the_last_session_is_one() {
+    let place = Place::new();
+    let text = "{\"type\":\"user\",\"uuid\":\"u\",\"parentUuid\":null,\"sessionId\":\"s\",\"message\":{\"role\":\"user\",\"content\":\"here\"}}\n";
+    place.file("user/.claude/projects/p/older.jsonl", text);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    place.file("user/.claude/projects/p/empty.jsonl", "");
+    assert!(place.annals(&["show", "@last"]).check(0).out.contains("here"));
+}
+
+#[test]
 fn filters_choose() {
     let place = user();
     let listed = |args: &[&str]| place.annals(&[&["--json", "ls"], args].concat()).check(0).objects();
@@ -264,6 +274,18 @@ fn a_transcript_is_imported_once_and_goes_on() {
     fs::write(&file, bytes).unwrap();
     let more = place.annals(&["--json", "import", CODEX]).check(0).objects();
     assert_eq!((&more[0]["outcome"], &more[0]["messages"]), (&json!("continued"), &json!(1)));
+    // What is no message goes along, too, and alone.
+    let mut bytes = fs::read(&file).unwrap();
+    bytes.extend_from_slice(
+        b"{\"timestamp\":\"2026-08-21T09:01:00Z\",\"type\":\"world_state\",\"payload\":{\"new\":\"note\"}}\n",
+    );
+    fs::write(&file, bytes).unwrap();
+    let noted = place.annals(&["--json", "import", CODEX]).check(0).objects();
+    assert_eq!(noted[0]["outcome"], "continued");
+    assert!(
+        place.annals(&["show", "--all", "--json", "--key", &key]).check(0).out.contains("\"new\":\"note\"")
+    );
+    assert_eq!(place.annals(&["--json", "import", CODEX]).check(0).objects()[0]["outcome"], "unchanged");
     let folder = place.annals(&["import", "--dry-run", "user/.claude/projects"]).check(0);
     assert!(folder.out.contains("claude-code: would be: 4 sessions imported"), "{folder:?}");
     place.annals(&["import", "nothing-of-this-name"]).check(3);

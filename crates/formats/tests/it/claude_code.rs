@@ -282,6 +282,10 @@ fn calls_at_work_keep_nobody_from_going_on() {
     assert_eq!(effects(&at_work), ["nothing", "nothing"]);
     // One of them is done.
     assert_eq!(effects(&[&at_work[..], &[result("d", "c", "t2")]].concat()), ["nothing"]);
+    // Progress stands between them.
+    let progress = record("progress", "p", Some("b"), json!({"data": {}}), Value::Null);
+    let between = [said("a", None), call("b", "a", "t1"), progress, call("c", "p", "t2")];
+    assert_eq!(effects(&between), ["nothing", "nothing"]);
     // Somebody went on, and the interface refuses it.
     let gone_on = [&at_work[..], &[result("d", "c", "t2"), said("e", Some("d"))]].concat();
     assert_eq!(effects(&gone_on), ["prevents"]);
@@ -324,4 +328,30 @@ fn the_end_of_a_conversation_is_not_that_of_a_side_chain() {
     let texts: Vec<String> =
         conversation.messages.iter().map(|index| end.message(*index).unwrap().text()).collect();
     assert_eq!(texts, ["main"]);
+}
+
+#[test]
+fn the_end_of_a_conversation_is_not_what_was_written_again_at_the_end() {
+    let message = |number: usize| {
+        let time = format!("2026-08-21T{:02}:{:02}:00Z", number / 60, number % 60);
+        let (parent, text) = (
+            number.checked_sub(1).map(|parent| format!("u{parent}")),
+            format!("{number} {}", "word ".repeat(200)),
+        );
+        record(
+            "user",
+            &format!("u{number}"),
+            parent.as_deref(),
+            json!({"timestamp": time}),
+            json!({"role": "user", "content": text}),
+        )
+    };
+    let mut lines: Vec<String> = (0..800).map(message).collect();
+    lines.extend((0..2).map(message));
+    let (folder, _) = read(&lines);
+    let path = folder.path().join("s.jsonl");
+    let (end, conversation) = annals_formats::Transcript::open_end(&path, folder.path(), 2).unwrap().unwrap();
+    let texts: Vec<String> =
+        conversation.messages.iter().map(|index| end.message(*index).unwrap().text()).collect();
+    assert!(texts[0].starts_with("798 ") && texts[1].starts_with("799 "), "{texts:?}");
 }

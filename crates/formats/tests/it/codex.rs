@@ -205,6 +205,7 @@ fn without_times_the_same_may_be_said_twice() {
     assert_eq!(transcript.conversation().messages.len(), 2);
     assert_eq!(transcript.records().len(), 3);
     assert!(transcript.problems().iter().all(|problem| problem.kind.name() != "no_header"));
+    assert_eq!(transcript.overview().id.as_deref(), Some("old"));
     let folder = tempfile::tempdir().unwrap();
     for line in [go, r#"{"type":"function_call","name":"sh","arguments":"{}","call_id":"c"}"#] {
         let path = folder.path().join("x");
@@ -241,4 +242,42 @@ fn outputs_of_older_versions_are_texts_that_are_objects() {
         matches!(&said.parts[..], [Part::ToolResult { text, is_error: true, .. }] if text == "say \"hi\""),
         "{said:?}"
     );
+}
+
+#[test]
+fn turns_are_taken_back_from_those_that_are_left() {
+    let user = |text: &str| {
+        format!(
+            r#"{{"timestamp":"2026-08-21T10:00:01Z","type":"response_item","payload":{{"type":"message","role":"user","content":[{{"type":"input_text","text":"{text}"}}]}}}}"#
+        )
+    };
+    let back = |second: u32, turns: u64| {
+        format!(
+            r#"{{"timestamp":"2026-08-21T10:00:{second:02}Z","type":"event_msg","payload":{{"type":"thread_rolled_back","num_turns":{turns}}}}}"#
+        )
+    };
+    let context = user("<turn_aborted>\\nby the user\\n</turn_aborted>");
+    let lines = [
+        user("a"),
+        user("b"),
+        user("c"),
+        context,
+        back(2, 1),
+        user("d"),
+        back(3, 2),
+        user("e"),
+        back(4, 0),
+        back(5, 9),
+        user("f"),
+    ];
+    let said = |count: usize| -> Vec<String> {
+        let lines: Vec<&str> = lines[..count].iter().map(String::as_str).collect();
+        let transcript = read(&lines);
+        let indexes = transcript.conversation().messages;
+        indexes.iter().map(|index| transcript.message(*index).unwrap().text()).collect()
+    };
+    assert_eq!(said(5), ["a", "b"]);
+    assert_eq!(said(7), ["a"]);
+    assert_eq!(said(9), ["a", "e"]);
+    assert_eq!(said(11), ["f"]);
 }

@@ -407,18 +407,17 @@ fn chats_say_what_their_stores_read() {
 fn documents_contain_what_is_said_in_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.jsonl");
-    let said =
-        "a \u{1b}[2Jb\n```rust\nfn open() {\n## User in code\n```\n## User · now\n````\n```\nnever closed";
+    let said = "a \u{1b}[2Jb\n```rust\nfn open() {\n## User in code\n```\n## User · now\n```ls``` is short\nForged\n---\n<!-- open\n````\n```\nnever closed";
     let record = serde_json::json!({"type": "user", "uuid": "u", "parentUuid": null, "sessionId": "s",
         "message": {"role": "user", "content": said}});
     fs::write(&path, format!("{record}\n")).unwrap();
     let transcript = Transcript::open(&path).unwrap().unwrap();
     let mut document = Vec::new();
-    let head = Head::default().title("</title> *x* \u{1b}[2J");
+    let head = Head::default().title("</title> *x* \u{1b}[2J").fact("project", "/w/\u{1b}[31m`");
     transcript.write_document(&mut document, DocumentKind::Markdown, &head).unwrap();
     let document = String::from_utf8(document).unwrap();
     assert_eq!(
         document,
-        "# \\</title\\> \\*x\\* \u{fffd}\\[2J\n\n## User\n\na \u{fffd}[2Jb\n```rust\nfn open() {\n## User in code\n```\n\\## User · now\n````\n```\nnever closed\n````\n"
+        "# \\</title\\> \\*x\\* \u{fffd}\\[2J\n\n- project: `` /w/\u{fffd}[31m` ``\n\n## User\n\na \u{fffd}[2Jb\n```rust\nfn open() {\n## User in code\n```\n\\## User · now\n```ls``` is short\nForged\n\\---\n\\<!-- open\n````\n```\nnever closed\n````\n"
     );
 }

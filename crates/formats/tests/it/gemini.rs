@@ -121,3 +121,17 @@ fn without_a_header_it_is_not_gone_on_with() {
     );
     assert!(read(&[HEAD, message]).problems().is_empty());
 }
+
+#[test]
+fn messages_inside_of_a_record_are_found_whatever_stands_in_front_of_it() {
+    let set = r#"{"$set":{"messages":[{"id":"z","timestamp":"2026-08-21T08:30:00Z","type":"user","content":"in short"}]}}"#;
+    for front in ["", "   \t", "\u{feff}"] {
+        let transcript = match front {
+            "\u{feff}" => read(&[&format!("{front}{set}")]),
+            _ => read(&[HEAD, &format!("{front}{set}")]),
+        };
+        assert_eq!(said(&transcript), ["in short"], "{front:?}");
+        let raw = transcript.raw(0).unwrap();
+        assert!(raw.starts_with(b"{\"id\":\"z\"") && raw.ends_with(b"}"), "{front:?}");
+    }
+}

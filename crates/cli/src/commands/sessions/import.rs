@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use annals_formats::{ForeignSession, Keeps, Layout, Transcript, detect_folder, list_transcripts};
-use annals_session::{ImportedEntry, ImportedSession, Message, Place, Session, Store, Truncate};
+use annals_session::{Entry, ImportedEntry, ImportedSession, Message, Place, Session, Store, Truncate};
 use serde::Serialize;
 
 use crate::agents::{Agents, Found, spool};
@@ -293,16 +293,25 @@ fn catch_up(
     let hidden = foreign.records.iter().take(foreign.hidden).filter(|record| record.is_message).count();
     let visible_from = session.transcript()?.visible_from;
     let hidden_here = there.iter().filter(|message| message.seq() < visible_from).count();
+    let new_notes = new_notes(session, foreign)?;
     let is_summed_up = !foreign.summary.is_empty() && session.summary()?.is_empty();
-    if new.is_empty() && hidden <= hidden_here && !is_summed_up && !foreign.archived {
+    if new.is_empty() && new_notes == 0 && hidden <= hidden_here && !is_summed_up && !foreign.archived {
         return Ok(None);
     }
     if dry_run {
         return Ok(Some(new.len() as u64));
     }
+    let (mut messages, mut notes) = (there.len(), foreign.notes().count() - new_notes);
     session.edit(|edit| {
-        for record in &new {
-            edit.append_raw(&record.raw, record.time)?;
+        for record in &foreign.records {
+            let left = if record.is_message { &mut messages } else { &mut notes };
+            if *left > 0 {
+                *left -= 1;
+            } else if record.is_message {
+                edit.append_raw(&record.raw, record.time)?;
+            } else {
+                edit.append_note(&record.raw, record.time)?;
+            }
         }
         Ok(())
     })?;
@@ -320,6 +329,21 @@ fn catch_up(
         session.archive()?;
     }
     Ok(Some(new.len() as u64))
+}
+
+/// How many of a source's notes a session has not, of those behind the ones that it has.
+fn new_notes(session: &Session, foreign: &ForeignSession) -> Result<usize, Failure> {
+    let transcript = session.transcript()?;
+    if transcript.removed > 0 {
+        // Compaction has taken some out, and which can't be told.
+        return Ok(0);
+    }
+    let there = transcript.entries.iter().filter_map(|entry| match entry {
+        Entry::Note(note) => Some(note.raw()),
+        _ => None,
+    });
+    let shared = there.zip(foreign.notes()).take_while(|(there, note)| *there == note.raw).count();
+    Ok(foreign.notes().count() - shared)
 }
 
 /// All messages that a session has, also those that compact took out.

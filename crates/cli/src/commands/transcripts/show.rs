@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Show, found: &Found, agents: &Agents, out: &mut Out) ->
         }
         _ => {}
     }
-    say_damage(&transcript, found, out);
+    say_damaged(transcript.overview().damaged() as u64, found, out);
     if let Transcript::ClaudeCode(_) = &transcript {
         let subagents = annals_formats::claude_code::subagents(found.path())?;
         if !subagents.is_empty() && !out.json {
@@ -93,6 +93,8 @@ fn show_lineage(args: &Show, found: &Found, home: &std::path::Path, out: &mut Ou
             }
         }
     }
+    let damaged = lineage.segments.iter().map(|segment| segment.transcript.overview().damaged() as u64);
+    say_damaged(damaged.sum(), found, out);
     match &lineage.missing {
         Some(Missing::NotFound(base)) => {
             let named = base.path.as_ref().map(|file| path(file)).or_else(|| base.id.as_deref().map(name));
@@ -144,8 +146,7 @@ fn print_head(transcript: &Transcript, conversation: &Conversation, out: &mut Ou
     out.line("")
 }
 
-fn say_damage(transcript: &Transcript, found: &Found, out: &mut Out) {
-    let damaged = transcript.overview().damaged() as u64;
+fn say_damaged(damaged: u64, found: &Found, out: &mut Out) {
     if damaged > 0 {
         let (file, lines) = (path(found.path()), plural(damaged, "damaged line"));
         out.note(format_args!("{file}: {lines}; annals verify describes them"));
