@@ -177,6 +177,7 @@ is visible. Examples:
   annals show main
   annals show @last --tail 5
   annals show 24fbb56b
+  annals show 24fbb56b --leaf 40     the branch that ends with line 40
   annals show main@12                message 12, unfolded
   annals show --all main             also what is hidden, and what happened
   annals show session.jsonl@12       only line 12
@@ -202,6 +203,10 @@ pub(crate) struct Show {
     /// Of an agent's transcript, every record as it stands in the file
     #[arg(long, conflicts_with_all = ["key", "all", "archive"])]
     pub(crate) records: bool,
+
+    /// Of a transcript of Claude Code or pi, the conversation that ends with this line, also one that was left
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["key", "all", "archive", "records", "tail"])]
+    pub(crate) leaf: Option<u64>,
 
     /// Only the last so many messages; not with --role
     #[arg(long, value_name = "N", conflicts_with_all = ["all", "archive"])]

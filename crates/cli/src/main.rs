@@ -100,19 +100,30 @@ fn run_show(show: &Show, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
             _ => {}
         }
     }
+    let no_leaf = || match show.leaf {
+        None => Ok(()),
+        Some(_) => {
+            let text =
+                "--leaf is for transcripts in which one record follows another: Claude Code's and pi's";
+            Err(Failure::Told(Exit::Usage, text.to_owned()))
+        }
+    };
     match target {
         Target::File(path, None) if !show.records => match Found::of_file(&path)? {
             Some(found) if is_told_apart(found.agent) => {
                 commands::transcripts::show::run(show, &found, &agents, out)
             }
-            _ => commands::show::run(show, path, None, out),
+            _ => no_leaf().and_then(|()| commands::show::run(show, path, None, out)),
         },
-        Target::File(path, number) => commands::show::run(show, path, number, out),
+        Target::File(path, number) => no_leaf().and_then(|()| commands::show::run(show, path, number, out)),
         Target::Transcript(found, None) if !show.records => {
             commands::transcripts::show::run(show, &found, &agents, out)
         }
         Target::Transcript(found, number) => commands::show::run(show, found.path().to_owned(), number, out),
-        Target::Session(name) => commands::sessions::show::run(show, &name, home, out),
+        Target::Session(name) => {
+            no_leaf()?;
+            commands::sessions::show::run(show, &name, home, out)
+        }
     }
 }
 

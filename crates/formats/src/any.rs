@@ -306,6 +306,28 @@ impl Transcript {
         whoevers!(self, transcript => transcript.records())
     }
 
+    /// The record that a line of the file holds, from 1, in a format in which records follow one another as a tree.
+    #[must_use]
+    pub fn at_line(&self, line: u64) -> Option<usize> {
+        match self {
+            Self::ClaudeCode(transcript) => transcript.tree().at_line(line),
+            Self::Pi(transcript) => transcript.tree().at_line(line),
+            Self::Codex(_) | Self::Gemini(_) | Self::Chat(_) => None,
+        }
+    }
+
+    /// The conversation that ends with a record, whichever of several that is, and every record of it. That of
+    /// [`conversation`](Self::conversation) in a format that isn't a tree.
+    #[must_use]
+    pub fn conversation_to(&self, leaf: usize) -> (Conversation, Vec<usize>) {
+        let tree = match self {
+            Self::ClaudeCode(transcript) => transcript.tree(),
+            Self::Pi(transcript) => transcript.tree(),
+            Self::Codex(_) | Self::Gemini(_) | Self::Chat(_) => return (self.conversation(), self.records()),
+        };
+        (tree.conversation_to(leaf), tree.records_to(leaf))
+    }
+
     pub(crate) fn log(&self) -> &Log {
         whoevers!(self, transcript => transcript.log())
     }

@@ -92,6 +92,10 @@ impl ClaudeCode {
         &self.log
     }
 
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.index.tree
+    }
+
     /// Who wrote it.
     #[must_use]
     pub fn agent(&self) -> Agent {

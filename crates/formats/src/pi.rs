@@ -117,6 +117,10 @@ impl Pi {
         &self.log
     }
 
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.index.tree
+    }
+
     /// Who wrote it.
     #[must_use]
     pub fn agent(&self) -> Agent {

@@ -97,6 +97,11 @@ impl Tree {
         Pushed { is_duplicate, has_text, calls }
     }
 
+    /// The first record of a line.
+    pub(crate) fn at_line(&self, line: u64) -> Option<usize> {
+        self.nodes.iter().position(|node| node.line == line)
+    }
+
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
     }

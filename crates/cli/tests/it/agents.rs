@@ -149,6 +149,24 @@ fn the_end_of_a_session_is_that_of_all_of_it() {
 }
 
 #[test]
+fn a_conversation_that_was_left_is_shown_by_its_end() {
+    let place = Place::new();
+    let record = |uuid: &str, parent: &str| {
+        format!(
+            "{{\"type\":\"user\",\"uuid\":\"{uuid}\",\"parentUuid\":{parent},\"sessionId\":\"s\",\"message\":{{\"role\":\"user\",\"content\":\"said {uuid}\"}}}}\n"
+        )
+    };
+    place.file("t.jsonl", record("a", "null") + &record("b", "\"a\"") + &record("c", "\"a\""));
+    let texts = |args: &[&str]| -> Vec<Value> {
+        let objects = place.annals(&[&["--json", "show", "./t.jsonl"], args].concat()).check(0).objects();
+        objects.into_iter().map(|object| object["text"].clone()).collect()
+    };
+    assert_eq!(texts(&[]), ["said a", "said c"]);
+    assert_eq!(texts(&["--leaf", "2"]), ["said a", "said b"]);
+    place.annals(&["show", "./t.jsonl", "--leaf", "9"]).check(3);
+}
+
+#[test]
 fn roles_and_ends_hold_for_every_kind_of_session() {
     let place = user();
     let lines = "{\"role\":\"user\",\"content\":\"a\"}\n{\"role\":\"assistant\",\"content\":\"b\"}\n{\"role\":\"user\",\"content\":\"c\"}\n";

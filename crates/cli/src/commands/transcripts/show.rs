@@ -29,8 +29,17 @@ pub(crate) fn run(args: &Show, found: &Found, agents: &Agents, out: &mut Out) ->
     if let Some(home) = goes_on_in(&transcript, found, agents) {
         return show_lineage(args, found, &home, out);
     }
-    let records = transcript.records();
-    let conversation = transcript.conversation();
+    let (conversation, records) = match args.leaf {
+        None => (transcript.conversation(), transcript.records()),
+        Some(line) => match transcript.at_line(line) {
+            Some(leaf) => transcript.conversation_to(leaf),
+            None => {
+                let file = path(found.path());
+                let text = format!("{file}: no conversation ends with line {line}; --records shows them all");
+                return Err(Failure::Told(Exit::NotFound, text));
+            }
+        },
+    };
     if !out.json && !args.view.raw {
         print_head(&transcript, &conversation, out)?;
     }
