@@ -187,7 +187,7 @@ fn claude(folder: &Path, number: usize, size: u64, before: Option<&PathBuf>, ran
                 record["content"] = json!("Running stop hook");
             }
             _ => {
-                record = json!({"type": "queue-operation", "operation": "enqueue", "timestamp": time(n), "sessionId": session});
+                record = json!({"type": "queue-operation", "operation": "enqueue", "timestamp": time(number * 600 + n), "sessionId": session});
                 is_message = false;
             }
         }

@@ -117,7 +117,7 @@ fn next_line(log: &Log, from: u64) -> Result<u64> {
 /// So much of a file's head and of its end is looked at.
 const WINDOW: u64 = 64 << 10;
 
-/// More is looked at where there is no whole line in it.
+/// More of the head is looked at where there is no whole line in it.
 const WINDOW_MAX: u64 = jsonl_core::MAX_LINE_LEN as u64 + WINDOW;
 
 /// Looks at the head and the end of a file: two reads, however large it is. A file that is no larger than both is read whole.
@@ -143,19 +143,12 @@ pub(crate) fn glance<R: Reading>(log: &Log) -> Result<Glance> {
     let mut reading = R::default();
     reading.count_only();
     each_line(&head, 0, |line, span, raw| put_raw(&mut reading, line, span, raw));
-    let mut window = WINDOW;
-    let (from, end, first) = loop {
-        let from = len.saturating_sub(window).max(head.len() as u64);
-        let end = log.read(Span { offset: from, len: len - from })?;
-        // Behind the head a line begins at once.
-        let is_start = from == head.len() as u64;
-        let first = if is_start { Some(0) } else { memchr::memchr(b'\n', &end).map(|at| at + 1) };
-        match first {
-            Some(first) if first < end.len() || is_start => break (from, end, first),
-            _ if window >= WINDOW_MAX => break (from, end, first.unwrap_or(0)),
-            _ => window = (4 * window).min(WINDOW_MAX),
-        }
-    };
+    // Where a line begins in it, if one does: one that is longer than this says less of the session than the head.
+    let from = (len - WINDOW).max(head.len() as u64);
+    let end = log.read(Span { offset: from, len: len - from })?;
+    let is_start = from == head.len() as u64;
+    let first = if is_start { Some(0) } else { memchr::memchr(b'\n', &end).map(|at| at + 1) };
+    let first = first.unwrap_or(end.len());
     each_line(&end[first..], from + first as u64, |_, span, raw| put_raw(&mut reading, 0, span, raw));
     reading.finish(log)?;
     let seen = (head.len() + end.len() - first) as u64;
