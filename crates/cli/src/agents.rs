@@ -12,6 +12,7 @@ use annals_formats::transcript::{Agent, Glance, Overview};
 use annals_formats::{
     Home, Keeps, Layout, Transcript, TranscriptEntry, codex, detect, homes, list_transcripts,
 };
+use annals_session::{List, ListOptions};
 
 use crate::args::Filter;
 use crate::exit::{Exit, Failure};
@@ -179,6 +180,11 @@ impl Found {
         Ok(Some(Self::of(agent, TranscriptEntry::of(path)?)))
     }
 
+    /// The same where it doesn't matter why it isn't one: whoever reads it next will say.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        Self::of_file(path).ok().flatten()
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.entry.path
     }
@@ -269,9 +275,35 @@ impl Wanted {
             .is_none_or(|part| project.is_some_and(|project| project.contains(part.as_str())))
     }
 
-    /// Whether projects have to be looked at.
-    pub(crate) fn asks_for_project(&self) -> bool {
-        self.project.is_some()
+    /// Those whose project is one of those, as their heads and ends say.
+    pub(crate) fn in_project(&self, all: Vec<Found>) -> Vec<Found> {
+        if self.project.is_none() {
+            return all;
+        }
+        let titles = Titles::default();
+        let is_one = in_parallel(&all, |found| {
+            let glance = found.glance(&titles).ok().flatten();
+            glance.is_some_and(|glance| self.project(glance.overview.project.as_deref()))
+        });
+        all.into_iter().zip(is_one).filter_map(|(found, is_one)| is_one.then_some(found)).collect()
+    }
+
+    /// The store's sessions; those that can't be read are told.
+    pub(crate) fn list_own(
+        &self,
+        options: ListOptions,
+        home: &crate::store::Home,
+        out: &mut Out,
+    ) -> Result<List, Failure> {
+        let options = match self.since {
+            Some(since) => options.since(since),
+            None => options,
+        };
+        let mut list = home.store()?.list(&options)?;
+        for unlisted in list.unlisted.drain(..) {
+            out.complain(&unlisted.error.into());
+        }
+        Ok(list)
     }
 
     /// annals's own sessions are of no project.

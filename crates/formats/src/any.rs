@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 use crate::chat::{self, Chat};
 use crate::claude_code::{self, ClaudeCode};
 use crate::codex::{self, Codex};
-use crate::detect::detect_in;
+use crate::detect::{detect, detect_in};
 use crate::error::Result;
 use crate::foreign::Remark;
 use crate::gemini::{self, Gemini};
@@ -148,10 +148,11 @@ impl Transcript {
         messages: usize,
     ) -> Result<Option<(Self, Conversation)>> {
         let path = path.as_ref();
-        let mut len = END_LEN;
+        let Some(agent) = detect(path)? else { return Ok(None) };
+        // Unpacking is all the work, and is done once.
+        let mut len = if packed::is_packed(path)? { u64::MAX } else { END_LEN };
         loop {
             let opened = packed::open(path, Some(spool))?;
-            let Some(agent) = detect_in(&opened.0, path)? else { return Ok(None) };
             let (found, start) = match agent {
                 Agent::ClaudeCode => {
                     let (found, start) = ClaudeCode::end_of(opened, len)?;
@@ -183,12 +184,12 @@ impl Transcript {
                 conversation.messages.drain(..count.saturating_sub(messages));
                 return Ok(Some((found, conversation)));
             }
-            // As many more bytes as messages are missing, and a half on top.
-            let (wanted, found) = (messages as u64 + 1, count as u64 + 1);
             if !is_told {
                 len = u64::MAX;
                 continue;
             }
+            // As many more bytes as messages are missing, and a half on top.
+            let (wanted, found) = (messages as u64 + 1, count as u64 + 1);
             len = (len.saturating_mul(wanted) / found)
                 .saturating_mul(3)
                 .div_euclid(2)

@@ -17,7 +17,7 @@ use crate::packed;
 use crate::reading::{self, Reading};
 use crate::transcript::{
     Agent, Answer, Conversation, Effect, Flags, Image, Message, Overview, Part, Problem, ProblemKind, Role,
-    ToolCall, Usage, hash_of, prompt_of,
+    ToolCall, Usage, hash_of, prompt_of, texts_and_images,
 };
 
 /// A transcript of Gemini CLI.
@@ -488,14 +488,7 @@ pub(crate) fn parts(message: &Json<'_>) -> Vec<Part> {
             input: call["args"].json(),
         });
         let Some(status @ ("success" | "error" | "cancelled")) = call["status"].word() else { continue };
-        let (mut texts, mut images) = (Vec::new(), Vec::new());
-        for item in call["result"].items() {
-            match part(item) {
-                Part::Text(text) => texts.push(text),
-                Part::Image(image) => images.push(image),
-                _ => {}
-            }
-        }
+        let (mut texts, images) = texts_and_images(call["result"].items().iter().map(part));
         if texts.is_empty() {
             texts.extend(call["resultDisplay"].text());
         }

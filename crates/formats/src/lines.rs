@@ -219,7 +219,12 @@ pub(crate) fn string(object: &[u8], name: &str) -> Option<String> {
 
 /// The value of a member that is a whole number.
 pub(crate) fn number(object: &[u8], name: &str) -> Option<u64> {
-    std::str::from_utf8(member(object, name)?).ok()?.parse().ok()
+    whole(member(object, name)?)
+}
+
+/// A value that is a whole number.
+pub(crate) fn whole(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// The time that a member says.

@@ -16,7 +16,7 @@ use crate::packed;
 use crate::reading::{self, Reading};
 use crate::transcript::{
     Agent, Answer, Conversation, Effect, Image, Message, Overview, Part, Problem, ProblemKind, Role,
-    ToolCall, Usage, hash_of, prompt_of,
+    ToolCall, Usage, hash_of, prompt_of, texts_and_images,
 };
 use crate::tree::{Node, Tool, Tree};
 
@@ -451,14 +451,7 @@ pub(crate) fn parts(message: &Json<'_>) -> Vec<Part> {
     };
     match message["role"].word() {
         Some("toolResult") => {
-            let (mut texts, mut images) = (Vec::new(), Vec::new());
-            for item in items {
-                match part(item) {
-                    Part::Text(text) => texts.push(text),
-                    Part::Image(image) => images.push(image),
-                    _ => {}
-                }
-            }
+            let (texts, images) = texts_and_images(items.iter().map(part));
             let (id, is_error) = (message["toolCallId"].string(), message["isError"].is_true());
             vec![Part::ToolResult { id, text: texts.join("\n"), is_error, images }]
         }

@@ -39,11 +39,13 @@ impl Transcript {
             let message = self.message(index)?;
             said.insert(message.span.offset, message);
         }
-        for index in self.messages() {
-            let message = self.message(index)?;
-            if message.flags.hidden && matches!(self, Self::Chat(_)) {
-                hidden.insert(message.span.offset);
-                said.insert(message.span.offset, message);
+        if let Self::Chat(chat) = self {
+            for index in chat.messages() {
+                let message = chat.message(index)?;
+                if message.flags.hidden {
+                    hidden.insert(message.span.offset);
+                    said.insert(message.span.offset, message);
+                }
             }
         }
         let is_inside = |message: &&Message| self.agent() == Agent::Gemini && !self.begins_line(message);

@@ -406,6 +406,19 @@ pub(crate) fn drop_data(parts: &mut [Part]) {
     }
 }
 
+/// What of the parts inside of a tool's result is kept: texts and images.
+pub(crate) fn texts_and_images(parts: impl Iterator<Item = Part>) -> (Vec<String>, Vec<Image>) {
+    let (mut texts, mut images) = (Vec::new(), Vec::new());
+    for part in parts {
+        match part {
+            Part::Text(text) => texts.push(text),
+            Part::Image(image) => images.push(image),
+            _ => {}
+        }
+    }
+    (texts, images)
+}
+
 /// An image, which stays where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,7 +1,7 @@
 //! What a record of Codex's says, part by part.
 
 use crate::json::{self, Json};
-use crate::transcript::{Image, Part};
+use crate::transcript::{Image, Part, texts_and_images};
 
 pub(crate) fn parts(item: &Json<'_>) -> Vec<Part> {
     let string = |name: &str| item[name].string();
@@ -49,7 +49,6 @@ fn part(item: &Json<'_>) -> Part {
 
 /// A text, or an object with items; older ones have a text that is such an object.
 fn output(item: &Json<'_>) -> Part {
-    let (mut texts, mut images) = (Vec::new(), Vec::new());
     let output = &item["output"];
     let text = output.text();
     // `{"output":…,"metadata":{"exit_code":0}}`, written as a text.
@@ -60,16 +59,10 @@ fn output(item: &Json<'_>) -> Part {
         })
     });
     let failed = inner.as_ref().and_then(|(_, code)| *code).is_some_and(|code| code != 0);
-    texts.extend(inner.map(|(text, _)| text).or(text));
+    let said = inner.map(|(text, _)| text).or(text);
     let items = if output.is_array() { output } else { &output["content_items"] };
-    for part in items.items() {
-        match self::part(part) {
-            Part::Text(text) => texts.push(text),
-            Part::Image(image) => images.push(image),
-            _ => {}
-        }
-    }
-    texts.extend(output["content"].text());
+    let (inside, images) = texts_and_images(items.items().iter().map(part));
+    let texts: Vec<String> = said.into_iter().chain(inside).chain(output["content"].text()).collect();
     Part::ToolResult {
         id: item["call_id"].string(),
         text: texts.join("\n"),

@@ -141,6 +141,12 @@ impl<'a> Payload<'a> {
         *slot = value.value();
     }
 
+    /// What it says as a header, but for where what came before is.
+    fn meta(&self) -> Meta {
+        let [id, cwd, branch, version] = [self.id, self.cwd, self.branch, self.version].map(text);
+        Meta { id, cwd, branch, version, base: None }
+    }
+
     /// One item of such a history.
     fn replaced(&mut self, item: &mut Walker<'a>) {
         self.replacement.0 += 1;
@@ -173,7 +179,7 @@ impl Seen {
                 value.object(|key, value| inside.take(&lines::key(key), value));
                 payload = Some(inside);
             }
-            b"ordinal" => seen.ordinal = number(value.value()),
+            b"ordinal" => seen.ordinal = lines::whole(value.value()),
             // Before there were envelopes, this was all.
             key => bare.take(key, value),
         });
@@ -185,13 +191,7 @@ impl Seen {
             ("response_item", Some(item)) => seen.take_item(&item),
             ("event_msg", Some(event)) => seen.take_event(&event),
             ("session_meta", Some(meta)) => {
-                seen.meta = Some(Meta {
-                    id: text(meta.id),
-                    cwd: text(meta.cwd),
-                    branch: text(meta.branch),
-                    version: text(meta.version),
-                    base: Base::of_position(meta.position),
-                });
+                seen.meta = Some(Meta { base: Base::of_position(meta.position), ..meta.meta() });
             }
             ("turn_context", Some(context)) => seen.model = text(context.model),
             ("rollout_reference", Some(reference)) => seen.base = Some(Base::of_reference(&reference)),
@@ -201,13 +201,7 @@ impl Seen {
                 seen.compaction = Some(Compaction { line: 0, message, items, images });
             }
             ("", None) if text(bare.id).is_some() && seen.time.is_some() => {
-                seen.meta = Some(Meta {
-                    id: text(bare.id),
-                    cwd: text(bare.cwd),
-                    branch: text(bare.branch),
-                    version: text(bare.version),
-                    base: None,
-                });
+                seen.meta = Some(bare.meta());
             }
             (kind, None) if BARE.contains(&kind) => seen.take_item(&bare),
             _ => {}
@@ -243,7 +237,7 @@ impl Seen {
         match text(event.kind).unwrap_or_default() {
             kind if kind == "user_message" || kind == "agent_message" => self.mirror = Some(kind),
             kind if kind == "thread_rolled_back" => {
-                self.what = Some(What::RolledBack { turns: number(event.turns).unwrap_or(0) });
+                self.what = Some(What::RolledBack { turns: lines::whole(event.turns).unwrap_or(0) });
             }
             kind if kind == "token_count" && event.total.starts_with(b"{") => {
                 let last = Some(event.last).filter(|last| last.starts_with(b"{"));
@@ -253,10 +247,6 @@ impl Seen {
             _ => {}
         }
     }
-}
-
-fn number(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// Who says a message.
@@ -288,7 +278,7 @@ impl Base {
         Self {
             path: text(reference.path).map(PathBuf::from),
             id: text(reference.rollout).or_else(|| text(reference.thread)),
-            before_user_message: number(reference.before),
+            before_user_message: lines::whole(reference.before),
             len: None,
         }
     }

@@ -46,11 +46,9 @@ pub(crate) fn run(args: &Show, target: &str, home: &Home, out: &mut Out) -> Resu
     let scope = if args.all { Scope::Transcript } else { Scope::History };
     let mut printed = Ok(());
     let report = session.for_each(scope, |entry| {
-        let is_said = match &entry {
-            Entry::Message(message) => is_said(Agent::Chat, message.raw(), &args.role),
-            _ => args.role.is_empty(),
-        };
-        if !is_said && !args.role.is_empty() {
+        let is_wanted = args.role.is_empty()
+            || matches!(&entry, Entry::Message(message) if is_said(Agent::Chat, message.raw(), &args.role));
+        if !is_wanted {
             return ControlFlow::Continue(());
         }
         printed = print_entry(&entry, args.view, out);

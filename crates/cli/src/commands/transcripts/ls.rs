@@ -106,13 +106,7 @@ fn own(
     if let Some(text) = &args.key {
         options = options.key_contains(text);
     }
-    if let Some(since) = wanted.since() {
-        options = options.since(since);
-    }
-    let list = home.store()?.list(&options)?;
-    for unlisted in list.unlisted {
-        out.complain(&unlisted.error.into());
-    }
+    let list = wanted.list_own(options, home, out)?;
     Ok((list.sessions.into(), list.total))
 }
 

@@ -16,7 +16,7 @@ use self::needle::{Hit, Needle, Scope, Snippet};
 use super::is_by;
 use super::rows::Ids;
 use super::show::is_told_apart;
-use crate::agents::{Agents, Found, OWN, Titles, Wanted, in_parallel, spool};
+use crate::agents::{Agents, Found, OWN, Wanted, in_parallel, spool};
 use crate::args::Search;
 use crate::commands::shrunk;
 use crate::exit::{Exit, Failure};
@@ -272,14 +272,9 @@ fn targets(args: &Search, home: &Home, out: &mut Out) -> Result<Vec<Target>, Fai
             targets.push(Target { label, agent: OWN, session: Some(key), path, len, what: Kind::Own });
             continue;
         }
-        let transcript = match found.transcript {
-            Some(transcript) => Some(transcript),
-            // Where every line is a message anyway, all of it is searched, unless somebody asks for one who speaks.
-            None => Found::of_file(&path)
-                .ok()
-                .flatten()
-                .filter(|found| is_told_apart(found.agent) || !args.role.is_empty()),
-        };
+        // Where every line is a message anyway, all of it is searched, unless somebody asks for one who speaks.
+        let is_transcript = |found: &Found| is_told_apart(found.agent) || !args.role.is_empty();
+        let transcript = found.transcript.or_else(|| Found::at(&path).filter(is_transcript));
         match transcript {
             Some(transcript) if wanted.takes(&transcript) => {
                 targets.push(Target::of(label, &transcript));
@@ -300,29 +295,13 @@ fn everything(wanted: &Wanted, agents: &Agents, home: &Home, out: &mut Out) -> R
     let mut targets = Vec::new();
     let all = agents.all(out);
     let ids = Ids::of(&all);
-    let mut chosen: Vec<Found> = all.into_iter().filter(|found| wanted.takes(found)).collect();
-    if wanted.asks_for_project() {
-        let titles = Titles::of(agents);
-        let seen = in_parallel(&chosen, |found| {
-            let glance = found.glance(&titles).ok().flatten();
-            glance.is_some_and(|glance| wanted.project(glance.overview.project.as_deref()))
-        });
-        let mut seen = seen.into_iter();
-        chosen.retain(|_| seen.next().unwrap_or(false));
-    }
+    let chosen = wanted.in_project(all.into_iter().filter(|found| wanted.takes(found)).collect());
     for found in chosen {
         let id: String = found.id.chars().take(ids.len_of(&found.id)).collect();
         targets.push((found.entry.modified, Target::of(format!("{}:{id}", found.agent), &found)));
     }
     if wanted.own() {
-        let mut options = ListOptions::new().titles(false);
-        if let Some(since) = wanted.since() {
-            options = options.since(since);
-        }
-        let list = home.store()?.list(&options)?;
-        for unlisted in list.unlisted {
-            out.complain(&unlisted.error.into());
-        }
+        let list = wanted.list_own(ListOptions::new().titles(false), home, out)?;
         for listed in list.sessions {
             let (label, session) = (format!("{OWN}:{}", listed.key), Some(listed.key));
             let (path, len) = (listed.path, listed.len);

@@ -130,7 +130,7 @@ fn files_of(args: &Stats, wanted: &Wanted, agents: &Agents, home: &Home, out: &m
     }
     let mut all = Vec::new();
     for found in files::find(&args.names, home, agents, out) {
-        let transcript = found.transcript.or_else(|| Found::of_file(&found.path).ok().flatten());
+        let transcript = found.transcript.or_else(|| Found::at(&found.path));
         match transcript {
             Some(transcript) => all.extend(Some(transcript).filter(|found| wanted.takes(found))),
             None => out.note(format_args!(
@@ -210,14 +210,7 @@ fn add_own(
     sums: &mut BTreeMap<String, Sums>,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let mut options = ListOptions::new().titles(false).archived(true);
-    if let Some(since) = wanted.since() {
-        options = options.since(since);
-    }
-    let list = home.store()?.list(&options)?;
-    for unlisted in list.unlisted {
-        out.complain(&unlisted.error.into());
-    }
+    let list = wanted.list_own(ListOptions::new().titles(false).archived(true), home, out)?;
     for listed in list.sessions {
         let time = Timestamp::try_from(listed.last.unwrap_or(listed.changed)).ok();
         let key = match by {

@@ -9,7 +9,7 @@ use jsonl_core::{DamageKind, ReadOptions, Seals};
 use serde::Serialize;
 
 use super::show::is_told_apart;
-use crate::agents::{Agents, Found, Titles, Wanted, spool};
+use crate::agents::{Agents, Found, Wanted, spool};
 
 use crate::args::Verify;
 use crate::commands::summary::{DamageObject, Summary, damage_text};
@@ -103,37 +103,23 @@ fn targets(args: &Verify, home: &Home, out: &mut Out) -> Result<Vec<Target>, Fai
     let agents = Agents::of_environment();
     let mut targets = Vec::new();
     if args.names.is_empty() {
-        let titles = Titles::default();
-        for found in agents.all(out).into_iter().filter(|found| wanted.takes(found)) {
-            if wanted.asks_for_project() {
-                let glance = found.glance(&titles).ok().flatten();
-                if !glance.is_some_and(|glance| wanted.project(glance.overview.project.as_deref())) {
-                    continue;
-                }
-            }
+        let all = agents.all(out).into_iter().filter(|found| wanted.takes(found)).collect();
+        for found in wanted.in_project(all) {
             let (path, len) = (found.path().to_owned(), found.entry.len);
             targets.push(Target { path, len, transcript: Some(found) });
         }
         if wanted.own() {
-            let list = home.store()?.list(&ListOptions::new().titles(false).archived(true))?;
-            for unlisted in list.unlisted {
-                out.complain(&unlisted.error.into());
-            }
-            let since = |changed| wanted.since().is_none_or(|since| changed >= since);
-            let own = list.sessions.into_iter().filter(|listed| since(listed.changed));
+            let list = wanted.list_own(ListOptions::new().titles(false).archived(true), home, out)?;
+            let own = list.sessions.into_iter();
             targets.extend(own.map(|own| Target { path: own.path, len: own.len, transcript: None }));
         }
         return Ok(targets);
     }
     for found in files::find(&args.names, home, &agents, out) {
         let is_own = found.session.is_some();
-        let transcript = match found.transcript {
-            None if !is_own => {
-                let found = Found::of_file(&found.path).ok().flatten();
-                found.filter(|found| is_told_apart(found.agent))
-            }
-            transcript => transcript,
-        };
+        let is_transcript = |found: &Found| is_told_apart(found.agent);
+        let named = || if is_own { None } else { Found::at(&found.path).filter(is_transcript) };
+        let transcript = found.transcript.clone().or_else(named);
         if transcript.as_ref().is_none_or(|transcript| wanted.takes(transcript)) {
             targets.push(Target { path: found.path, len: found.len, transcript });
         }
