@@ -1,7 +1,7 @@
 //! Whatever is in a catalog's log: quick and slow ways of folding agree, with and without a cache of any part of it, and what
 //! is written afterwards is there.
 //!
-//! The first bytes are orders: which lines of a real log are copied, dropped, cut or flipped. The rest goes in as it is.
+//! The first bytes are orders to spoil a real log; the rest goes in as it is.
 #![no_main]
 
 use std::fs;
@@ -11,6 +11,7 @@ use annals_catalog::{
     Catalog, CatalogOptions, Durability, Event, Find, Observation, Projection, Rules, Thresholds, ancestors,
     descendants, find, sanitize,
 };
+use annals_fuzz::{orders, spoil};
 use libfuzzer_sys::fuzz_target;
 
 const LINES: [&str; 9] = [
@@ -26,35 +27,16 @@ const LINES: [&str; 9] = [
 ];
 
 fuzz_target!(|bytes: &[u8]| {
-    let (orders, rest) = bytes.split_at(bytes.len().min(12));
-    let mut lines: Vec<Vec<u8>> = LINES.iter().map(|line| [line.as_bytes(), b"\n"].concat()).collect();
-    for order in orders.chunks_exact(3) {
-        let (from, to) = (usize::from(order[1]) % lines.len(), usize::from(order[2]) % lines.len());
-        match order[0] % 6 {
-            0 => lines.insert(to, lines[from].clone()),
-            1 if lines.len() > 1 => drop(lines.remove(from)),
-            2 => {
-                let len = usize::from(order[2]) % lines[from].len();
-                lines[from].truncate(len);
-            }
-            3 => {
-                let at = usize::from(order[2]) % lines[from].len().max(1);
-                if let Some(byte) = lines[from].get_mut(at) {
-                    *byte ^= 1 << (order[0] >> 5);
-                }
-            }
-            4 => lines.swap(from, to),
-            _ => lines.insert(to, [rest, b"\n"].concat()),
-        }
-        lines.retain(|line| !line.is_empty());
-        if lines.is_empty() {
-            lines.push(b"\n".to_vec());
-        }
-    }
-    let mut log = lines.concat();
-    if orders.first().is_some_and(|first| first % 2 == 0) {
-        log.extend_from_slice(rest);
-    }
+    let (orders, rest) = orders(bytes);
+    let source = LINES
+        .map(|line| {
+            line.to_owned()
+                + "
+"
+        })
+        .concat()
+        .into_bytes();
+    let log = spoil(&source, orders, rest);
     drop(sanitize(&String::from_utf8_lossy(rest)));
     for line in log.split(|byte| *byte == b'\n') {
         if let Some(event) = Event::parse(line) {
@@ -66,7 +48,14 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let rules = if rest.len() % 2 == 0 { Rules::Annals } else { Rules::SessionsDb };
     let folder = tempfile::tempdir().expect("a folder");
-    let open = |above| CatalogOptions::new().rules(rules).durability(Durability::Buffer).threads(1).cache_above(above).open(folder.path());
+    let open = |above| {
+        CatalogOptions::new()
+            .rules(rules)
+            .durability(Durability::Buffer)
+            .threads(1)
+            .cache_above(above)
+            .open(folder.path())
+    };
     let catalog = open(None);
     let path = catalog.log_path().to_owned();
 

@@ -1,13 +1,14 @@
 //! Whatever is in a memory's log: every way of reading it agrees, no id is given out twice, what is forgotten afterwards stays
 //! forgotten, and a loss that was accepted is not asked about again.
 //!
-//! The first bytes are orders: which lines of a real log are copied, dropped, cut or flipped. The rest goes in as it is.
+//! The first bytes are orders to spoil a real log; the rest goes in as it is.
 #![no_main]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use annals_fuzz::{orders, spoil};
 use annals_memory::{Durability, Filter, Item, MemoryOptions, NewItem, Render, View};
 use libfuzzer_sys::fuzz_target;
 
@@ -15,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("memory.jsonl");
     let options = || MemoryOptions::new().durability(Durability::Buffer);
-    let (orders, rest) = bytes.split_at(bytes.len().min(12));
+    let (orders, rest) = orders(bytes);
     let memory = options().checksum(rest.len() % 2 == 0).open(&path).expect("open");
     for n in 0..5 {
         memory.add(&NewItem::fact(format!("fact {n}")).tag("t")).expect("add");
@@ -28,34 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     memory.close().expect("close");
     let whole = fs::read(&path).expect("read");
-    let mut lines: Vec<Vec<u8>> = whole.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-    for order in orders.chunks_exact(3) {
-        let (from, to) = (usize::from(order[1]) % lines.len(), usize::from(order[2]) % lines.len());
-        match order[0] % 6 {
-            0 => lines.insert(to, lines[from].clone()),
-            1 if lines.len() > 1 => drop(lines.remove(from)),
-            2 => {
-                let len = usize::from(order[2]) % lines[from].len();
-                lines[from].truncate(len);
-            }
-            3 => {
-                let at = usize::from(order[2]) % lines[from].len().max(1);
-                if let Some(byte) = lines[from].get_mut(at) {
-                    *byte ^= 1 << (order[0] >> 5);
-                }
-            }
-            4 => lines.swap(from, to),
-            _ => lines.insert(to, [rest, b"\n"].concat()),
-        }
-        lines.retain(|line| !line.is_empty());
-        if lines.is_empty() {
-            lines.push(b"\n".to_vec());
-        }
-    }
-    let mut log = lines.concat();
-    if orders.first().is_some_and(|first| first % 2 == 0) {
-        log.extend_from_slice(rest);
-    }
+    let log = spoil(&whole, orders, rest);
     fs::write(&path, &log).expect("write");
 
     let before = look(&path, 1);

@@ -13,7 +13,10 @@ fuzz_target!(|input: (Vec<u8>, usize, u8)| {
         return;
     }
     assert_eq!(checksum::check(&line), Seal::Good);
-    assert_eq!(checksum::covered(&line), Some(&line[..line.len() - if text_is_empty(&text) { 19 } else { 20 }]));
+    assert_eq!(
+        checksum::covered(&line),
+        Some(&line[..line.len() - if text_is_empty(&text) { 19 } else { 20 }])
+    );
     if serde_json::from_slice::<serde_json::Value>(&text).is_ok() {
         assert!(serde_json::from_slice::<serde_json::Value>(&line).is_ok());
     }

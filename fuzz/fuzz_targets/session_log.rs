@@ -1,9 +1,10 @@
 //! Whatever was done to a session's log: every way of reading it agrees, what was acknowledged afterwards is there, and
 //! compaction takes nothing that is visible.
 //!
-//! The first bytes are orders: which lines of a real log are copied, dropped, cut or flipped. The rest goes in as it is.
+//! The first bytes are orders to spoil a real log; the rest goes in as it is.
 #![no_main]
 
+use annals_fuzz::{orders, spoil};
 use annals_session::{CompactOptions, Durability, Entry, Message, Scope, Session, StoreOptions, Truncate};
 use libfuzzer_sys::fuzz_target;
 
@@ -20,35 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let path = session.path().expect("look").expect("there");
     let whole = std::fs::read(&path).expect("read");
-    let mut lines: Vec<Vec<u8>> = whole.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-    let (orders, rest) = bytes.split_at(bytes.len().min(12));
-    for order in orders.chunks_exact(3) {
-        let (from, to) = (usize::from(order[1]) % lines.len(), usize::from(order[2]) % lines.len());
-        match order[0] % 6 {
-            0 => lines.insert(to, lines[from].clone()),
-            1 if lines.len() > 1 => drop(lines.remove(from)),
-            2 => {
-                let len = usize::from(order[2]) % lines[from].len();
-                lines[from].truncate(len);
-            }
-            3 => {
-                let at = usize::from(order[2]) % lines[from].len().max(1);
-                if let Some(byte) = lines[from].get_mut(at) {
-                    *byte ^= 1 << (order[0] >> 5);
-                }
-            }
-            4 => lines.swap(from, to),
-            _ => lines.insert(to, [rest, b"\n"].concat()),
-        }
-        lines.retain(|line| !line.is_empty());
-        if lines.is_empty() {
-            lines.push(b"\n".to_vec());
-        }
-    }
-    let mut log = lines.concat();
-    if orders.first().is_some_and(|first| first % 2 == 0) {
-        log.extend_from_slice(rest);
-    }
+    let (orders, rest) = orders(bytes);
+    let log = spoil(&whole, orders, rest);
     std::fs::write(&path, &log).expect("write");
     // A copied header may say that it is of a version to come; anything else opens.
     let session = store.session("s").expect("a key");
@@ -62,7 +36,10 @@ fuzz_target!(|bytes: &[u8]| {
     check(&session);
     session.compact(&CompactOptions::new()).expect("compact");
     assert_eq!(bodies(&session.history().expect("history").messages), bodies(&after.messages));
-    assert!(session.history().expect("history").report.log.damaged() == 0 || session.removed().expect("removed").is_empty());
+    assert!(
+        session.history().expect("history").report.log.damaged() == 0
+            || session.removed().expect("removed").is_empty()
+    );
     session.say("user", "last").expect("append");
     check(&session);
 });

@@ -1,7 +1,7 @@
 //! Whatever is in another program's transcript: it is read to its end, every message leads back to its raw line, a copy of
 //! a line changes no total, what is in front of a cut stays as it was, and an index, a tally and what is taken along tell the same.
 //!
-//! The first bytes are orders: which lines of a real transcript are copied, dropped, cut or flipped. The rest goes in as it is.
+//! The first bytes are orders to spoil a real log; the rest goes in as it is.
 #![no_main]
 
 use std::fs;
@@ -11,6 +11,7 @@ use annals_formats::codex::titles;
 use annals_formats::document::{DocumentKind, Head};
 use annals_formats::transcript::{Agent, Overview};
 use annals_formats::{Transcript, detect};
+use annals_fuzz::{orders, spoil};
 use jsonl_core::ReadOptions;
 use libfuzzer_sys::fuzz_target;
 
@@ -18,44 +19,21 @@ const SOURCES: [(Agent, &[u8]); 5] = [
     (Agent::ClaudeCode, include_bytes!("../../examples/transcripts/claude-code.jsonl")),
     (Agent::Codex, include_bytes!("../../examples/transcripts/codex.jsonl")),
     (Agent::Pi, include_bytes!("../../examples/transcripts/pi.jsonl")),
-    (Agent::Gemini, include_bytes!("../../crates/formats/tests/testdata/gemini/session-2026-08-21T08-00-5b1e77aa.jsonl")),
+    (
+        Agent::Gemini,
+        include_bytes!("../../crates/formats/tests/testdata/gemini/session-2026-08-21T08-00-5b1e77aa.jsonl"),
+    ),
     (Agent::Chat, include_bytes!("../../examples/transcripts/aish.jsonl")),
 ];
 
 fuzz_target!(|bytes: &[u8]| {
-    let (orders, rest) = bytes.split_at(bytes.len().min(12));
+    let (orders, rest) = orders(bytes);
     let (agent, source) = SOURCES[usize::from(orders.first().copied().unwrap_or(0)) % SOURCES.len()];
     // Without the longest, which only take time.
     let short = |line: &&[u8]| line.len() < 4000;
-    let mut lines: Vec<Vec<u8>> =
-        source.split_inclusive(|byte| *byte == b'\n').filter(short).map(<[u8]>::to_vec).collect();
-    for order in orders.chunks_exact(3) {
-        let (from, to) = (usize::from(order[1]) % lines.len(), usize::from(order[2]) % lines.len());
-        match order[0] / 5 % 6 {
-            0 => lines.insert(to, lines[from].clone()),
-            1 if lines.len() > 1 => drop(lines.remove(from)),
-            2 => {
-                let len = usize::from(order[2]) % lines[from].len();
-                lines[from].truncate(len);
-            }
-            3 => {
-                let at = usize::from(order[2]) % lines[from].len().max(1);
-                if let Some(byte) = lines[from].get_mut(at) {
-                    *byte ^= 1 << (order[0] >> 5);
-                }
-            }
-            4 => lines.swap(from, to),
-            _ => lines.insert(to, [rest, b"\n"].concat()),
-        }
-        lines.retain(|line| !line.is_empty());
-        if lines.is_empty() {
-            lines.push(b"\n".to_vec());
-        }
-    }
-    let mut log = lines.concat();
-    if orders.first().is_some_and(|first| first % 2 == 0) {
-        log.extend_from_slice(rest);
-    }
+    let source: Vec<u8> =
+        source.split_inclusive(|byte| *byte == b'\n').filter(short).flatten().copied().collect();
+    let log = spoil(&source, orders, rest);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("t.jsonl");
     let (overview, messages) = read(agent, &path, &log);
@@ -91,7 +69,8 @@ fn read(agent: Agent, path: &Path, bytes: &[u8]) -> (Overview, Said) {
     let conversation = transcript.conversation();
     assert!(conversation.messages.iter().all(|index| indexes.contains(index)));
     let of = |index: &usize| {
-        let (message, raw) = (transcript.message(*index).expect("message"), transcript.raw(*index).expect("raw"));
+        let (message, raw) =
+            (transcript.message(*index).expect("message"), transcript.raw(*index).expect("raw"));
         let start = usize::try_from(message.span.offset).expect("an offset");
         assert_eq!(bytes[start..start + usize::try_from(message.span.len).expect("a length")], raw[..]);
         (message.line, message.text())
@@ -105,7 +84,9 @@ fn read(agent: Agent, path: &Path, bytes: &[u8]) -> (Overview, Said) {
     assert!(session.hidden <= session.records.len());
     for kind in [DocumentKind::Markdown, DocumentKind::Html] {
         let mut document = Vec::new();
-        let loss = transcript.write_document(&mut document, kind, &Head::of(agent.name(), &overview)).expect("document");
+        let loss = transcript
+            .write_document(&mut document, kind, &Head::of(agent.name(), &overview))
+            .expect("document");
         assert!(loss.records.values().all(|(shown, total)| shown <= total));
         assert!(!document.windows(7).any(|found| found == b"<script") || kind == DocumentKind::Markdown);
     }

@@ -1,13 +1,14 @@
 //! Whatever is in a trust store: nothing is allowed whose digest is not in it, quick and slow ways of reading agree, and what is
 //! decided afterwards holds.
 //!
-//! The first bytes are orders: which lines of a real store are copied, dropped, cut or flipped. The rest goes in as it is.
+//! The first bytes are orders to spoil a real log; the rest goes in as it is.
 #![no_main]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use annals_fuzz::{orders, spoil};
 use annals_trust::{Digest, Trust, TrustOptions, Verdict};
 use libfuzzer_sys::fuzz_target;
 
@@ -23,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
         file
     });
     let [allowed, revoked, denied] = &files;
-    let (orders, rest) = bytes.split_at(bytes.len().min(12));
+    let (orders, rest) = orders(bytes);
     let trust = open();
     for file in &files {
         trust.allow(file, trust.look(file).expect("look").digest).expect("allow");
@@ -33,34 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
     let set = [allowed.clone(), revoked.clone()];
     trust.allow_set(&set, trust.look_set(&set).expect("look").digest).expect("allow");
     let whole = fs::read(&store).expect("read");
-    let mut lines: Vec<Vec<u8>> = whole.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-    for order in orders.chunks_exact(3) {
-        let (from, to) = (usize::from(order[1]) % lines.len(), usize::from(order[2]) % lines.len());
-        match order[0] % 6 {
-            0 => lines.insert(to, lines[from].clone()),
-            1 if lines.len() > 1 => drop(lines.remove(from)),
-            2 => {
-                let len = usize::from(order[2]) % lines[from].len();
-                lines[from].truncate(len);
-            }
-            3 => {
-                let at = usize::from(order[2]) % lines[from].len().max(1);
-                if let Some(byte) = lines[from].get_mut(at) {
-                    *byte ^= 1 << (order[0] >> 5);
-                }
-            }
-            4 => lines.swap(from, to),
-            _ => lines.insert(to, [rest, b"\n"].concat()),
-        }
-        lines.retain(|line| !line.is_empty());
-        if lines.is_empty() {
-            lines.push(b"\n".to_vec());
-        }
-    }
-    let mut log = lines.concat();
-    if orders.first().is_some_and(|first| first % 2 == 0) {
-        log.extend_from_slice(rest);
-    }
+    let log = spoil(&whole, orders, rest);
     put(&store, &log);
     let before = files.each_ref().map(|file| word(&open(), file));
     for (file, word) in files.iter().zip(&before) {
