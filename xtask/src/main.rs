@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod crash;
 mod fuzz;
 mod tidy;
 
@@ -13,7 +14,9 @@ usage: cargo xtask TASK
 
   ci                    everything that CI runs: format, lints, docs, tests, harnesses
   bench [--quick] …     throughput and latency beside the naive way; --help lists the options
-  crash [--rounds N]    kill -9 among several writers, N rounds for each record size, with the figures
+  crash [--quick] [--report] …
+                        kills, fills, cuts and breaks the stores, and counts what is lost; --report puts the
+                        table into README.md
   fuzz [TARGET] [--seconds N]
                         fuzz targets, all or one; needs nightly and cargo-fuzz, and says so
   tidy                  house rules that a program can check";
@@ -30,7 +33,7 @@ fn main() -> ExitCode {
         Some("bench") => run(&mut cargo(&["build", "--release", "--quiet", "-p", "annals"])).and_then(|()| {
             run(cargo(&["run", "--release", "--quiet", "-p", "annals-benches", "--"]).args(rest))
         }),
-        Some("crash") => crash(rest),
+        Some("crash") => crash::run(rest),
         Some("fuzz") => fuzz::run(rest),
         Some("tidy") => tidy::run(),
         _ => Err(String::from(USAGE)),
@@ -42,20 +45,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn crash(args: &[String]) -> Outcome {
-    let rounds = match args {
-        [] => "200",
-        [flag, rounds] if flag == "--rounds" => rounds,
-        _ => return Err(String::from(USAGE)),
-    };
-    for package in ["jsonl-core", "annals-session", "annals-memory", "annals-catalog"] {
-        let mut test =
-            cargo(&["test", "--release", "--quiet", "-p", package, "--test", "crash", "--", "kill"]);
-        run(test.env("ANNALS_CRASH_ROUNDS", rounds))?;
-    }
-    Ok(())
 }
 
 /// The folder of the workspace.

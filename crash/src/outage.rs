@@ -1,0 +1,121 @@
+//! Takes the device away under a mounted file system while processes write and sync, mounts it again, and counts.
+//!
+//! `FS_IOC_SHUTDOWN` without a flush of the journal is what the test suites of Linux's file systems call "godown": from one moment to
+//! the next nothing reaches the disk any more. What was acknowledged is noted before that moment.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use jsonl_core::Durability;
+
+use crate::after::look;
+use crate::ledger::Ledger;
+use crate::mount::{self, Kind, Mount};
+use crate::subject::{Result, Setting, Subject};
+use crate::worker::{Job, Mode};
+use crate::writers::Writer;
+
+const WRITERS: usize = 4;
+
+const LENS: [usize; 3] = [200, 6_000, 70_000];
+
+const IMAGE_LEN: u64 = 512 << 20;
+
+/// Faults that are kept in words.
+const TEXTS_MAX: usize = 10;
+
+/// The one call for which safe Rust has no function: flag 2 is "without the log".
+const SHUTDOWN: &str = "import fcntl, os, struct, sys
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))";
+
+/// What taking the power away came to.
+#[derive(Clone, Debug, Default)]
+pub struct Outages {
+    /// How often the power was cut.
+    pub cuts: u64,
+    /// Operations that were acknowledged before.
+    pub acknowledged: u64,
+    /// Those that left no trace.
+    pub lost: u64,
+    /// Cuts after which a store asked what it can't know.
+    pub asked: u64,
+    /// Cuts after which something was wrong.
+    pub bad: u64,
+    /// The first of them, in words.
+    pub texts: Vec<String>,
+}
+
+/// Why this can't be done here, if so.
+pub fn can_cut(kind: Kind) -> Result<()> {
+    mount::can_make(kind)?;
+    let python = Command::new("python3").args(["-c", "import fcntl"]).stderr(Stdio::null()).status();
+    if python.is_ok_and(|status| status.success()) {
+        Ok(())
+    } else {
+        Err(String::from("there is no python3"))
+    }
+}
+
+/// Cuts so many times. With `Durability::Buffer` this is a negative control: nothing was synced that was acknowledged.
+pub fn cut(
+    program: &Path,
+    subject: &'static dyn Subject,
+    kind: Kind,
+    cuts: u64,
+    durability: Durability,
+) -> Result<Outages> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut mount = Mount::image(kind, folder.path(), IMAGE_LEN)?;
+    let mut outages = Outages::default();
+    for number in 0..cuts {
+        let place = mount.place.join(number.to_string());
+        std::fs::create_dir(&place).map_err(|error| error.to_string())?;
+        subject.prepare(&place, WRITERS + 1)?;
+        // What was there before is on the disk.
+        mount::run("sync", &["-f", &place.to_string_lossy()])?;
+        let setting = Setting { len: LENS[number as usize % LENS.len()], durability };
+        let mut writers = Vec::new();
+        for writer in 0..WRITERS {
+            let job = Job {
+                subject: subject.name(),
+                folder: place.clone(),
+                writer,
+                setting,
+                from: 0,
+                mode: Mode::Endless,
+            };
+            writers.push(Writer::start(program, &job)?);
+        }
+        thread::sleep(Duration::from_millis(30 + number * 13 % 50));
+        let before: Vec<usize> = writers.iter().map(|writer| writer.so_far().acknowledged()).collect();
+        mount::run("python3", &["-c", SHUTDOWN, &mount.place.to_string_lossy()])?;
+        let mut ledger = Ledger::default();
+        for (mut writer, acknowledged) in writers.into_iter().zip(before) {
+            // Writes fail from now on, so some have ended by themselves.
+            let _ = writer.kill();
+            writer.told().enter(subject, &mut ledger, acknowledged);
+        }
+        mount.unmount()?;
+        mount.mount()?;
+        let after = look(subject, &place, setting, &ledger, WRITERS);
+        outages.cuts += 1;
+        outages.acknowledged += ledger.acknowledged();
+        outages.lost += after.lost;
+        outages.asked += after.asked;
+        if !after.texts.is_empty() {
+            outages.bad += 1;
+            if outages.texts.len() < TEXTS_MAX {
+                let name = subject.name();
+                outages.texts.push(format!(
+                    "{name} on {}, cut {number}, {setting:?}: {}",
+                    kind.name(),
+                    after.texts.join("; ")
+                ));
+            }
+        }
+        let _ = std::fs::remove_dir_all(&place);
+    }
+    Ok(outages)
+}

@@ -1,0 +1,387 @@
+//! Which harnesses are run, how much of each, and against which control.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use annals_crash::errors;
+use annals_crash::full::{self, Filled};
+use annals_crash::kill::{self, Killed};
+use annals_crash::mount::{self, Kind, Mount};
+use annals_crash::outage;
+use annals_crash::power::{self, Cut, Effort};
+use annals_crash::readers;
+use annals_crash::report::{Row, grouped, table};
+use annals_crash::subject::{Log, Naive, Result, STORES, Subject};
+use annals_crash::sweep;
+use annals_crash::trace::can_trace;
+use jsonl_core::Durability;
+
+const USAGE: &str = "\
+usage: annals-crash [HARNESS …] [--quick | --rounds N] [--report] [--annals PROGRAM]
+
+  kill       kill -9 one of several writers, on every file system that there is
+  errors     every system call of every store fails, in every way
+  power      power cut at every step, in every state that a disk may be left in
+  outage     real power cuts of a mounted ext4 and XFS (root, loop devices, python3)
+  full       a limit on the length of files at every byte, a full file system, a failing sync
+  readers    readers that follow while others write
+  sweep      system calls of the release program fail or kill it (strace)
+
+By default all of them. --quick is what CI has time for; --rounds is for kill; --report prints a table.";
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+struct Amount {
+    kill_rounds: u64,
+    /// Operations for each store, in the order of `STORES`.
+    operations: [u64; 5],
+    power_operations: u64,
+    power_states: usize,
+    cuts: u64,
+    limit_step: usize,
+    runs: u64,
+    seconds: u64,
+    sweep_step: usize,
+}
+
+const WHOLE: Amount = Amount {
+    kill_rounds: 150,
+    operations: [64, 16, 40, 8, 16],
+    power_operations: 64,
+    power_states: 512,
+    cuts: 40,
+    limit_step: 1,
+    runs: 16,
+    seconds: 60,
+    sweep_step: 1,
+};
+
+const QUICK: Amount = Amount {
+    kill_rounds: 15,
+    operations: [8, 4, 8, 1, 4],
+    power_operations: 20,
+    power_states: 64,
+    cuts: 3,
+    limit_step: 97,
+    runs: 2,
+    seconds: 3,
+    sweep_step: 61,
+};
+
+type Harness = fn(&mut Runner) -> Result<()>;
+
+struct Runner {
+    me: PathBuf,
+    annals: PathBuf,
+    effort: Amount,
+    rows: Vec<Row>,
+}
+
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let mut wanted: Vec<&str> = Vec::new();
+    let (mut effort, mut reports) = (WHOLE, false);
+    let mut annals = PathBuf::from("target/release/annals");
+    let mut args = args.iter().map(String::as_str);
+    while let Some(arg) = args.next() {
+        match arg {
+            "--quick" => effort = QUICK,
+            "--report" => reports = true,
+            "--rounds" => {
+                effort.kill_rounds =
+                    args.next().and_then(|rounds| rounds.parse().ok()).ok_or("--rounds needs a number")?;
+            }
+            "--annals" => annals = args.next().ok_or("--annals needs a program")?.into(),
+            "kill" | "errors" | "power" | "outage" | "full" | "readers" | "sweep" => wanted.push(arg),
+            _ => return Err(String::from(USAGE)),
+        }
+    }
+    let me = std::env::current_exe().map_err(|error| error.to_string())?;
+    let annals = std::path::absolute(annals).map_err(|error| error.to_string())?;
+    let mut runner = Runner { me, annals, effort, rows: Vec::new() };
+    let all: [(&str, Harness); 7] = [
+        ("kill", Runner::kill),
+        ("errors", Runner::errors),
+        ("power", Runner::power),
+        ("outage", Runner::outage),
+        ("full", Runner::full),
+        ("readers", Runner::readers),
+        ("sweep", Runner::sweep),
+    ];
+    for (name, harness) in all {
+        if !wanted.is_empty() && !wanted.contains(&name) {
+            continue;
+        }
+        let begun = Instant::now();
+        harness(&mut runner)?;
+        eprintln!("({name}: {} s)", begun.elapsed().as_secs());
+    }
+    if reports {
+        let day = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+        print!("{}", table(&runner.rows, &day));
+    }
+    let bad: Vec<String> = runner.rows.iter().filter(|row| !row.is_good()).map(Row::line).collect();
+    if bad.is_empty() { Ok(()) } else { Err(format!("not good:\n{}", bad.join("\n"))) }
+}
+
+impl Runner {
+    fn row(&mut self, row: Row) {
+        eprintln!("{}", row.line());
+        self.rows.push(row);
+    }
+
+    fn kill(&mut self) -> Result<()> {
+        let temporary = tempfile::tempdir().map_err(|error| error.to_string())?;
+        self.kill_on(&file_system_of(temporary.path()), temporary.path())?;
+        if Path::new("/dev/shm").is_dir() {
+            self.kill_on("tmpfs", Path::new("/dev/shm"))?;
+        }
+        let here = file_system_of(temporary.path());
+        for kind in [Kind::Ext4, Kind::Xfs] {
+            if kind.name() == here {
+                continue;
+            }
+            match mount::can_make(kind) {
+                Ok(()) => {
+                    let mount = Mount::image(kind, temporary.path(), 2 << 30)?;
+                    self.kill_on(kind.name(), &mount.place)?;
+                }
+                Err(why) => self.row(Row::skipped(KILL, kind.name(), why)),
+            }
+        }
+        match mount::can_mount() {
+            Ok(()) => {
+                let mount = Mount::overlay(temporary.path())?;
+                self.kill_on("overlay", &mount.place)
+            }
+            Err(why) => {
+                self.row(Row::skipped(KILL, "overlay", why));
+                Ok(())
+            }
+        }
+    }
+
+    fn kill_on(&mut self, name: &str, place: &Path) -> Result<()> {
+        let rounds = self.effort.kill_rounds;
+        let mut row = Row { harness: KILL, place: name.to_owned(), ..Row::default() };
+        let (mut count, mut kills) = (0, 0);
+        for subject in STORES {
+            let Killed { rounds, kills: killed, acknowledged, lost, asked, bad, texts } =
+                kill::kill(&self.me, subject, place, rounds)?;
+            count += rounds;
+            kills += killed;
+            row.acknowledged += acknowledged;
+            row.lost += lost;
+            row.asked += asked;
+            row.wrong += bad;
+            row.texts.extend(texts);
+        }
+        row.tried = format!("{} rounds, {} processes", grouped(count), grouped(kills));
+        let control = kill::kill(&self.me, &Naive, place, rounds)?;
+        row.control = caught(control.lost, control.bad, "rounds", control.rounds);
+        self.row(row);
+        Ok(())
+    }
+
+    fn errors(&mut self) -> Result<()> {
+        if let Err(why) = can_trace() {
+            self.row(Row::skipped("every system call fails", "", why));
+            return Ok(());
+        }
+        let mut row = Row {
+            harness: "every system call fails: EIO, ENOSPC, EDQUOT, EINTR, short, once and on",
+            ..Row::default()
+        };
+        let mut points = 0;
+        for (subject, operations) in STORES.into_iter().zip(self.effort.operations) {
+            let swept = errors::sweep(&self.me, subject, operations)?;
+            points += swept.points;
+            row.acknowledged += swept.acknowledged;
+            row.lost += swept.lost;
+            row.asked += swept.asked;
+            row.wrong += swept.bad;
+            row.texts.extend(swept.texts);
+        }
+        row.place = String::from("traced");
+        row.tried = format!("{} points", grouped(points));
+        let control = errors::sweep(&self.me, &Naive, self.effort.operations[0])?;
+        row.control = caught(control.lost, control.bad, "points", control.points);
+        self.row(row);
+        Ok(())
+    }
+
+    fn power(&mut self) -> Result<()> {
+        const HARNESS: &str = "power cut at every step, every state of the disk";
+        if let Err(why) = can_trace() {
+            self.row(Row::skipped(HARNESS, "model", why));
+            return Ok(());
+        }
+        let mut row = Row { harness: HARNESS, place: String::from("model"), ..Row::default() };
+        let (mut states, mut again) = (0, 0);
+        let effort = |operations, len, durability| Effort {
+            operations,
+            len,
+            states: self.effort.power_states,
+            durability,
+        };
+        let operations = self.effort.power_operations;
+        for subject in STORES {
+            for len in [80, 700, 2_500] {
+                let cut = power::cut(&self.me, subject, effort(operations, len, Durability::SyncData))?;
+                let Cut { states: found, again: twice, acknowledged, lost, asked, bad, texts, .. } = cut;
+                states += found;
+                again += twice;
+                row.acknowledged += acknowledged;
+                row.lost += lost;
+                row.asked += asked;
+                row.wrong += bad;
+                row.texts.extend(texts);
+            }
+        }
+        row.tried = format!("{} states, {} of them in recovery", grouped(states), grouped(again));
+        let control = power::cut(&self.me, &Naive, effort(operations, 700, Durability::SyncData))?;
+        let buffered = power::cut(&self.me, &Log, effort(operations, 700, Durability::Buffer))?;
+        if buffered.lost > 0 {
+            row.control = caught(control.lost, control.bad, "states", control.states);
+        }
+        self.row(row);
+        Ok(())
+    }
+
+    fn outage(&mut self) -> Result<()> {
+        const HARNESS: &str = "real power cut";
+        for kind in [Kind::Ext4, Kind::Xfs] {
+            if let Err(why) = outage::can_cut(kind) {
+                self.row(Row::skipped(HARNESS, kind.name(), why));
+                continue;
+            }
+            let mut row = Row { harness: HARNESS, place: kind.name().to_owned(), ..Row::default() };
+            let mut cuts = 0;
+            for subject in STORES {
+                let done = outage::cut(&self.me, subject, kind, self.effort.cuts, Durability::SyncData)?;
+                cuts += done.cuts;
+                row.acknowledged += done.acknowledged;
+                row.lost += done.lost;
+                row.asked += done.asked;
+                row.wrong += done.bad;
+                row.texts.extend(done.texts);
+            }
+            row.tried = format!("{} cuts", grouped(cuts));
+            let control = outage::cut(&self.me, &Log, kind, self.effort.cuts, Durability::Buffer)?;
+            row.control = caught(control.lost, control.bad, "cuts without a sync", control.cuts);
+            self.row(row);
+        }
+        Ok(())
+    }
+
+    fn full(&mut self) -> Result<()> {
+        let step = self.effort.limit_step;
+        let me = self.me.clone();
+        self.filled("files may be so long and no longer: every byte", "RLIMIT_FSIZE", |subject| {
+            full::limits(&me, subject, 4096, step)
+        })?;
+        let runs = self.effort.runs;
+        match mount::can_mount() {
+            Ok(()) => {
+                self.filled("the file system is full", "tmpfs", |subject| full::full(&me, subject, runs))?
+            }
+            Err(why) => self.row(Row::skipped("the file system is full", "tmpfs", why)),
+        }
+        const FAILING: &str = "the device fails when it is synced";
+        match mount::can_make(Kind::Ext4) {
+            Ok(()) => self.filled(FAILING, "ext4 in a full tmpfs", |subject| {
+                full::failing_sync(&me, subject, runs / 2)
+            })?,
+            Err(why) => self.row(Row::skipped(FAILING, "ext4 in a full tmpfs", why)),
+        }
+        Ok(())
+    }
+
+    fn filled(
+        &mut self,
+        harness: &'static str,
+        place: &str,
+        fill: impl Fn(&'static dyn Subject) -> Result<Filled>,
+    ) -> Result<()> {
+        let mut row = Row { harness, place: place.to_owned(), ..Row::default() };
+        let mut runs = 0;
+        for subject in STORES {
+            let filled = fill(subject)?;
+            runs += filled.runs;
+            row.acknowledged += filled.acknowledged;
+            row.lost += filled.lost;
+            row.asked += filled.asked;
+            row.wrong += filled.bad;
+            row.texts.extend(filled.texts);
+        }
+        row.tried = format!("{} runs", grouped(runs));
+        let control = fill(&Naive)?;
+        row.control = caught(control.lost, control.bad, "runs", control.runs);
+        self.row(row);
+        Ok(())
+    }
+
+    fn readers(&mut self) -> Result<()> {
+        let done = readers::follow(&self.me, self.effort.seconds)?;
+        let mut row =
+            Row { harness: "readers that follow two writers", place: String::from("log"), ..Row::default() };
+        row.tried = format!("{} s, {} records read", done.seconds, grouped(done.got));
+        row.acknowledged = done.written;
+        row.lost = done.missed;
+        row.wrong = done.wrong;
+        if done.torn_seen > 0 {
+            row.control = Some(format!("saw {} torn ends", grouped(done.torn_seen)));
+        }
+        self.row(row);
+        Ok(())
+    }
+
+    fn sweep(&mut self) -> Result<()> {
+        const HARNESS: &str = "system calls of the program fail or kill it";
+        let why = sweep::can_sweep().and_then(|()| match self.annals.is_file() {
+            true => Ok(()),
+            false => Err(format!("{} is not built", self.annals.display())),
+        });
+        if let Err(why) = why {
+            self.row(Row::skipped(HARNESS, "strace", why));
+            return Ok(());
+        }
+        let swept = sweep::sweep(&self.annals, self.effort.sweep_step, sweep::Program::Whole)?;
+        let control = sweep::sweep(&self.annals, self.effort.sweep_step, sweep::Program::Shell)?;
+        self.row(Row {
+            harness: HARNESS,
+            place: String::from("strace"),
+            tried: format!("{} commands, {} runs", swept.scripts, grouped(swept.runs)),
+            acknowledged: swept.done,
+            lost: swept.lost,
+            wrong: swept.bad,
+            texts: swept.texts,
+            control: caught(control.lost, control.bad, "runs", control.runs),
+            ..Row::default()
+        });
+        Ok(())
+    }
+}
+
+const KILL: &str = "kill -9 one of 2, 4, 8 writers";
+
+/// What was done to a writer that is broken on purpose; nothing, if it wasn't caught.
+fn caught(lost: u64, bad: u64, what: &str, of: u64) -> Option<String> {
+    let mut text = String::new();
+    if lost > 0 {
+        let _ = write!(text, "{} lost, ", grouped(lost));
+    }
+    (bad > 0).then(|| format!("{text}{} of {} {what} bad", grouped(bad), grouped(of)))
+}
+
+/// What kind of file system a folder is on.
+fn file_system_of(folder: &Path) -> String {
+    let output = std::process::Command::new("stat").args(["-f", "-c", "%T"]).arg(folder).output();
+    let name =
+        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    match name.as_str() {
+        "ext2/ext3" => String::from("ext4"),
+        "" => String::from("unknown"),
+        _ => name,
+    }
+}
