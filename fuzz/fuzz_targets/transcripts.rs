@@ -87,7 +87,7 @@ fn read(agent: Agent, path: &Path, bytes: &[u8]) -> (Overview, Said) {
         let loss = transcript
             .write_document(&mut document, kind, &Head::of(agent.name(), &overview))
             .expect("document");
-        assert!(loss.records.values().all(|(shown, total)| shown <= total));
+        assert!(loss.records.values().all(|(shown, total)| shown <= total), "{:?}", loss.records);
         assert!(!document.windows(7).any(|found| found == b"<script") || kind == DocumentKind::Markdown);
     }
     (overview, messages)

@@ -380,7 +380,7 @@ impl Transcript {
     fn kind_of(&self, message: &Message, raw: &[u8]) -> String {
         let raw = lines::bare(raw);
         match self.agent() {
-            Agent::Gemini if !self.begins_line(message) => SET.to_owned(),
+            _ if self.is_inside(message) => SET.to_owned(),
             Agent::Picoclaw | Agent::Orca | Agent::Aish | Agent::Chat => {
                 lines::string(raw, "role").unwrap_or_default()
             }
@@ -388,8 +388,17 @@ impl Transcript {
         }
     }
 
-    /// Whether a message is a record, and not inside of one.
-    pub(crate) fn begins_line(&self, message: &Message) -> bool {
+    /// Whether a message stands inside of a record of Gemini CLI, and is none itself. Neither are those that were found in damaged
+    /// lines, where something else stands in front of them.
+    pub(crate) fn is_inside(&self, message: &Message) -> bool {
+        let at = message.span.offset;
+        let holds = |remark: &Remark| matches!(remark, Remark::Damaged { offset, len, .. } if (*offset..offset + len).contains(&at));
+        self.agent() == Agent::Gemini
+            && !self.begins_line(message)
+            && !self.overview().remarks.iter().any(holds)
+    }
+
+    fn begins_line(&self, message: &Message) -> bool {
         // Only what is inside of a record has anything but blanks in front of it.
         let from = message.span.offset.saturating_sub(BLANKS_MAX);
         let front = jsonl_core::Span { offset: from, len: message.span.offset - from };

@@ -48,9 +48,11 @@ impl Transcript {
                 }
             }
         }
-        let is_inside = |message: &&Message| self.agent() == Agent::Gemini && !self.begins_line(message);
-        let inside: BTreeMap<u64, &Message> =
-            said.values().filter(is_inside).map(|message| (message.span.offset, message)).collect();
+        let inside: BTreeMap<u64, &Message> = said
+            .values()
+            .filter(|message| self.is_inside(message))
+            .map(|message| (message.span.offset, message))
+            .collect();
         let mut around: BTreeMap<String, u64> = BTreeMap::new();
         let mut messages = 0;
         for line in self.log().lines() {

@@ -2,8 +2,11 @@
 
 use std::fs;
 
+use annals_formats::Transcript;
+use annals_formats::document::{DocumentKind, Head};
 use annals_formats::gemini::Gemini;
 use annals_formats::transcript::Part;
+use serde_json::Value;
 
 use crate::expected::testdata;
 
@@ -134,4 +137,21 @@ fn messages_inside_of_a_record_are_found_whatever_stands_in_front_of_it() {
         let raw = transcript.raw(0).unwrap();
         assert!(raw.starts_with(b"{\"id\":\"z\"") && raw.ends_with(b"}"), "{front:?}");
     }
+}
+
+#[test]
+fn a_message_in_a_damaged_line_is_itself_and_not_inside_of_another() {
+    let message = |id: &str| {
+        format!(r#"{{"id":"{id}","timestamp":"2026-08-21T08:00:01Z","type":"user","content":"said {id}"}}"#)
+    };
+    let fused = format!("{{\"id\":\"{}", message("b"));
+    let transcript = Transcript::Gemini(read(&[HEAD, &message("a"), &fused, &message("c")]));
+    let session = transcript.session().unwrap();
+    let text = |raw: &[u8]| serde_json::from_slice::<Value>(raw).unwrap()["content"].clone();
+    let said: Vec<_> = session.messages().map(|record| text(&record.raw)).collect();
+    assert_eq!(said, ["said a", "said b", "said c"], "each once");
+    let head = Head::of("gemini", transcript.overview());
+    let loss = transcript.write_document(Vec::new(), DocumentKind::Markdown, &head).unwrap();
+    assert_eq!(loss.records.get("user"), Some(&(3, 3)), "{:?}", loss.records);
+    assert!(!loss.records.contains_key("$set"));
 }
