@@ -14,6 +14,9 @@ mod search;
 /// Do `log append` and `log repair` do what they say?
 mod writing;
 
+/// Is a line a record to the program if and only if it is one to the library?
+mod json;
+
 /// Do the commands on sessions do what they say, also with wrong input?
 mod sessions;
 
