@@ -34,6 +34,8 @@ pub mod report;
 pub mod sweep;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod bounds;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod calls;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod errors;

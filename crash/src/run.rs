@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use annals_crash::bounds;
 use annals_crash::errors;
 use annals_crash::full::{self, Filled};
 use annals_crash::kill::{self, Killed};
@@ -26,6 +27,7 @@ usage: annals-crash [HARNESS …] [--quick | --rounds N] [--report] [--annals PR
   outage     real power cuts of a mounted ext4 and XFS (root, loop devices, python3)
   full       a limit on the length of files at every byte, a full file system, a failing sync
   readers    readers that follow while others write
+  bounds     memory and time of the program on files that are too long, too deep, too many
   sweep      system calls of the release program fail or kill it (strace)
 
 By default all of them. --quick is what CI has time for; --rounds is for kill; --report prints a table.";
@@ -43,18 +45,21 @@ struct Amount {
     runs: u64,
     seconds: u64,
     sweep_step: usize,
+    /// Files are so many times smaller than they could be.
+    bounds_part: u64,
 }
 
 const WHOLE: Amount = Amount {
-    kill_rounds: 150,
+    kill_rounds: 200,
     operations: [64, 16, 40, 8, 16],
-    power_operations: 64,
+    power_operations: 48,
     power_states: 512,
     cuts: 40,
     limit_step: 1,
     runs: 16,
     seconds: 60,
-    sweep_step: 1,
+    sweep_step: 2,
+    bounds_part: 1,
 };
 
 const QUICK: Amount = Amount {
@@ -67,6 +72,7 @@ const QUICK: Amount = Amount {
     runs: 2,
     seconds: 3,
     sweep_step: 61,
+    bounds_part: 50,
 };
 
 type Harness = fn(&mut Runner) -> Result<()>;
@@ -79,6 +85,11 @@ struct Runner {
 }
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
+    if let [control, path] = args
+        && control == "naive-read"
+    {
+        return bounds::naive_read(Path::new(path));
+    }
     let mut wanted: Vec<&str> = Vec::new();
     let (mut effort, mut reports) = (WHOLE, false);
     let mut annals = PathBuf::from("target/release/annals");
@@ -92,20 +103,23 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
                     args.next().and_then(|rounds| rounds.parse().ok()).ok_or("--rounds needs a number")?;
             }
             "--annals" => annals = args.next().ok_or("--annals needs a program")?.into(),
-            "kill" | "errors" | "power" | "outage" | "full" | "readers" | "sweep" => wanted.push(arg),
+            "kill" | "errors" | "power" | "outage" | "full" | "readers" | "bounds" | "sweep" => {
+                wanted.push(arg)
+            }
             _ => return Err(String::from(USAGE)),
         }
     }
     let me = std::env::current_exe().map_err(|error| error.to_string())?;
     let annals = std::path::absolute(annals).map_err(|error| error.to_string())?;
     let mut runner = Runner { me, annals, effort, rows: Vec::new() };
-    let all: [(&str, Harness); 7] = [
+    let all: [(&str, Harness); 8] = [
         ("kill", Runner::kill),
         ("errors", Runner::errors),
         ("power", Runner::power),
         ("outage", Runner::outage),
         ("full", Runner::full),
         ("readers", Runner::readers),
+        ("bounds", Runner::bounds),
         ("sweep", Runner::sweep),
     ];
     for (name, harness) in all {
@@ -336,13 +350,34 @@ impl Runner {
         Ok(())
     }
 
+    fn bounds(&mut self) -> Result<()> {
+        const HARNESS: &str = "files that are too long, too deep, too many";
+        if let Err(why) = can_trace().and_then(|()| self.is_built()) {
+            self.row(Row::skipped(HARNESS, "the program", why));
+            return Ok(());
+        }
+        let bounded = bounds::measure(&self.me, &self.annals, self.effort.bounds_part)?;
+        for text in &bounded.texts {
+            eprintln!("  {text}");
+        }
+        let mut row = Row { harness: HARNESS, place: String::from("the program"), ..Row::default() };
+        row.tried = format!("{} runs, at most {} MiB", bounded.runs, bounded.peak >> 20);
+        row.wrong = bounded.bad;
+        row.texts = bounded.texts.into_iter().filter(|text| text.starts_with("BAD")).collect();
+        if bounded.control > bounds::PEAK_MAX || self.effort.bounds_part > 1 {
+            row.control = Some(format!("{} MiB", bounded.control >> 20));
+        }
+        self.row(row);
+        Ok(())
+    }
+
+    fn is_built(&self) -> Result<()> {
+        if self.annals.is_file() { Ok(()) } else { Err(format!("{} is not built", self.annals.display())) }
+    }
+
     fn sweep(&mut self) -> Result<()> {
         const HARNESS: &str = "system calls of the program fail or kill it";
-        let why = sweep::can_sweep().and_then(|()| match self.annals.is_file() {
-            true => Ok(()),
-            false => Err(format!("{} is not built", self.annals.display())),
-        });
-        if let Err(why) = why {
+        if let Err(why) = sweep::can_sweep().and_then(|()| self.is_built()) {
             self.row(Row::skipped(HARNESS, "strace", why));
             return Ok(());
         }

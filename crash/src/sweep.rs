@@ -17,7 +17,7 @@ use crate::subject::{Result, said};
 const FAULTS: [&str; 4] = ["signal=SIGKILL", "error=EIO", "error=ENOSPC", "error=EINTR"];
 
 /// The calls that touch files, as strace knows them.
-const CALLS: &str = "%file,read,pread64,write,pwrite64,fsync,fdatasync,ftruncate,flock,fstat,lseek,getdents64,fchmod,fchown,copy_file_range,mmap";
+const CALLS: &str = "%file,read,pread64,write,pwrite64,fsync,fdatasync,ftruncate,flock,fstat,lseek,getdents64,fchmod,fchown,copy_file_range";
 
 /// Seconds after which the program is taken to hang.
 const SECONDS_MAX: &str = "20";
@@ -55,7 +55,7 @@ const MEMORY: &str = "$A memory list";
 const TRUST: &str = "$A trust check p/f > checked; echo tok-$?";
 const SESSION: &str = "$A catalog --own show sess_1";
 const PLACES: &str =
-    "ls h/sessions/k.jsonl && echo tok-active; ls h/sessions/archive/k && echo tok-archived; $A show k";
+    "ls h/sessions/k.jsonl && echo tok-active; ls h/sessions/archive/k/* && echo tok-archived; $A show k";
 
 const SCRIPTS: [Script; 24] = [
     script("append", THREE, "append k --role user tok-d", "$A show k"),
@@ -358,6 +358,7 @@ impl<'a> Lane<'a> {
         let is_done = status.code() == Some(0) && !self.script.always_ends_well;
         if is_done && now != after {
             swept.lost += 1;
+            swept.texts.truncate(TEXTS_MAX - 1);
             texts.push(format!("it ends with 0 and leaves {now:?}"));
         } else if now != before && now != after {
             texts.push(format!("it ends with {status}, killed: {is_killed}, and leaves {now:?}"));

@@ -158,6 +158,38 @@ impl Traced {
         self.ended.ok_or_else(|| io::Error::other("the process is still there"))
     }
 
+    /// Lets the process run undisturbed, and says how much memory it had in use at most, in bytes.
+    pub fn peak_memory(&mut self) -> io::Result<(Ended, u64)> {
+        ptrace::setoptions(self.pid, Options::PTRACE_O_EXITKILL | Options::PTRACE_O_TRACEEXIT)?;
+        let (mut signal, mut peak) = (None, 0);
+        loop {
+            ptrace::cont(self.pid, signal.take())?;
+            let ended = match waitpid(self.pid, Some(WaitPidFlag::__WALL))? {
+                // At its end everything is still there.
+                WaitStatus::PtraceEvent(..) => {
+                    peak = self.high_water().unwrap_or(peak);
+                    continue;
+                }
+                WaitStatus::Stopped(_, found) => {
+                    signal = Some(found);
+                    continue;
+                }
+                WaitStatus::Exited(_, code) => Ended::Exited(code),
+                WaitStatus::Signaled(_, signal, _) => Ended::Killed(signal),
+                _ => continue,
+            };
+            self.ended = Some(ended);
+            return Ok((ended, peak));
+        }
+    }
+
+    /// `VmHWM:     1234 kB`.
+    fn high_water(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
+    }
+
     /// Runs to the next beginning or end of a call; `None` when the process has ended.
     fn next_stop(&mut self, signal: &mut Option<Signal>) -> io::Result<Option<user_regs_struct>> {
         loop {

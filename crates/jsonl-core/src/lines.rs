@@ -236,6 +236,9 @@ impl<'a> Lines<'a> {
             self.back.window = window;
             self.back.start = from;
             self.back.step = (self.back.step * 2).min(STEP_MAX.max(self.back.window.len() as u64));
+            // A line above the limit is known for one as soon as one more byte of it is there.
+            let room = self.rules.max_line_len.saturating_sub(self.back.window.len()) as u64;
+            self.back.step = self.back.step.min(room.max(STEP_MIN));
         }
     }
 

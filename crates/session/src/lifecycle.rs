@@ -36,7 +36,7 @@ impl Session {
         let from = self.inner.active_path(&self.name);
         let dir = self.inner.archive_dir(&self.name);
         self.inner.with_names(|_| {
-            if !is_there(&from) {
+            if !is_there(&from)? {
                 let is_archived = !self.archives()?.is_empty();
                 let key = self.key.to_string();
                 return Err(if is_archived { Error::Archived { key } } else { Error::NotFound { key } });
@@ -67,7 +67,7 @@ impl Session {
         let to = self.inner.active_path(&self.name);
         let dir = self.inner.archive_dir(&self.name);
         self.inner.with_names(|_| {
-            if is_there(&to) {
+            if is_there(&to)? {
                 return Err(Error::Exists { key: self.key.to_string() });
             }
             let numbers = self.archives()?;
@@ -102,7 +102,7 @@ impl Session {
                 remove_if_empty(&dir);
                 return Ok(deleted);
             }
-            if is_there(&path) {
+            if is_there(&path)? {
                 deleted.active = self.alone(|| remove(&path))?;
             }
             deleted.archived = self.remove_numbered(&self.inner.archive_dir(&self.name))?;
@@ -141,8 +141,13 @@ impl Session {
     }
 }
 
-fn is_there(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
+/// Whether there is a file. One that can't be looked at is not taken for gone.
+fn is_there(path: &Path) -> Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("look at", path)(error)),
+    }
 }
 
 fn remove(path: &Path) -> Result<bool> {

@@ -63,6 +63,8 @@ pub(crate) struct State {
     // Keyed by the exact bytes: canonical paths have one spelling.
     pub(crate) files: HashMap<OsString, Standing>,
     pub(crate) sets: HashMap<Vec<PathBuf>, Standing>,
+    /// What an unfinished last line approves. Nobody was told so, and it doesn't count; it would as soon as anybody closes the line.
+    unfinished: Vec<Subject>,
     /// Where the last line stands that may have been a revocation.
     last_damage: Option<u64>,
     pub(crate) report: Report,
@@ -71,6 +73,8 @@ pub(crate) struct State {
 /// A line's worth.
 enum Found {
     Event(u64, Event),
+    /// An approval without its newline.
+    Unfinished(Subject),
     Odd,
     Torn(Damage),
     Fused(Damage),
@@ -100,6 +104,24 @@ impl State {
 
     pub(crate) fn set(&self, paths: &[PathBuf]) -> Option<(&Standing, bool)> {
         self.sets.get(paths).map(|standing| (standing, self.is_doubtful(standing)))
+    }
+
+    /// What has to be decided again by whoever closes the last line, so that all stands as it did: what that approves, nobody has
+    /// approved. A denial stays one without it.
+    pub(crate) fn unfinished(&self) -> impl Iterator<Item = (&Subject, Decision)> {
+        self.unfinished.iter().filter_map(|subject| {
+            let standing = match subject {
+                Subject::File(path) => self.files.get(path.as_os_str()),
+                Subject::Set(paths) => self.sets.get(paths),
+            };
+            match standing {
+                Some(Standing { is_denied: true, .. }) => None,
+                Some(Standing { approved: Some(digests), .. }) => {
+                    Some((subject, Decision::Allow(digests.clone())))
+                }
+                _ => Some((subject, Decision::Revoke)),
+            }
+        })
     }
 
     /// A deny stays one.
@@ -168,6 +190,10 @@ impl State {
     fn take(&mut self, found: Found) {
         let damage = match found {
             Found::Event(..) => None,
+            Found::Unfinished(subject) => {
+                self.unfinished.push(subject);
+                None
+            }
             Found::Odd => {
                 self.report.odd += 1;
                 None
@@ -228,19 +254,21 @@ fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
             Verdict::Record { .. } => {
                 let text = line.bytes.strip_prefix(b"\xEF\xBB\xBF").filter(|_| line.offset == 0);
                 let text = text.unwrap_or(&line.bytes);
-                // Without its newline, its writer never got to say that it was decided.
-                if line.terminated || !is_approval(text) {
-                    found.push(of_line(line.offset, text).unwrap_or(Found::Odd));
-                }
+                found.push(match unfinished(text, line.terminated) {
+                    Some(subject) => Found::Unfinished(subject),
+                    None => of_line(line.offset, text).unwrap_or(Found::Odd),
+                });
             }
             Verdict::Damaged { .. } => {
                 let Err(damage) = line.parse::<IgnoredAny>() else { continue };
                 let before = found.len();
                 for span in &damage.salvage {
                     let bytes = log.read(*span)?;
-                    let counts = is_whole(&bytes) && (line.terminated || !is_approval(&bytes));
-                    if let Some(Line::Event(event)) = record::parse(&bytes).filter(|_| counts) {
-                        found.push(Found::Event(span.offset, event));
+                    if let Some(Line::Event(event)) = record::parse(&bytes).filter(|_| is_whole(&bytes)) {
+                        found.push(match unfinished(&bytes, line.terminated) {
+                            Some(subject) => Found::Unfinished(subject),
+                            None => Found::Event(span.offset, event),
+                        });
                     }
                 }
                 // What is no beginning of a record was left by no crash, whether it has a newline or not.
@@ -266,8 +294,14 @@ fn is_torn(line: &[u8], kind: DamageKind) -> bool {
     kind == DamageKind::Torn && !has_its_end
 }
 
-fn is_approval(text: &[u8]) -> bool {
-    matches!(record::parse(text), Some(Line::Event(Event { decision: Decision::Allow(_), .. })))
+/// What a line approves that has no newline: its writer never got to say that it was decided.
+fn unfinished(text: &[u8], terminated: bool) -> Option<Subject> {
+    match record::parse(text) {
+        Some(Line::Event(Event { decision: Decision::Allow(_), subject, .. })) if !terminated => {
+            Some(subject)
+        }
+        _ => None,
+    }
 }
 
 /// Whether a record that was found inside a line is one, and not a part of another: sealed, or just what aish

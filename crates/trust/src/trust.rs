@@ -540,6 +540,9 @@ impl Trust {
             if !is_due(&state)? {
                 return Ok::<_, Error>(false);
             }
+            for (subject, decision) in state.unfinished() {
+                transaction.append(&Written::new(subject, &decision, &now))?;
+            }
             transaction.append(&Written::new(&subject, &decision, &now))?;
             Ok(true)
         })?;

@@ -99,10 +99,9 @@ fn print_table(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
             damage(&row.report, is_narrow),
         ]
     };
-    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
     let head = ["NAME", "SIZE", "RECORDS", "FIRST (UTC)", "LAST (UTC)", "DAMAGE"];
     let paint = |damage: &str| if damage == NO_DAMAGE { Paint::Plain } else { Paint::Bad };
-    table::print(&head, &cells, &[1, 2], paint, out)
+    table::print(&head, rows, cells, &[1, 2], paint, out)
 }
 
 pub(super) fn terminal_width() -> Option<usize> {

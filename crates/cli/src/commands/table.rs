@@ -1,45 +1,54 @@
 //! Tables for people: columns that line up, the first one in colour.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use unicode_width::UnicodeWidthStr;
 
 use crate::exit::Failure;
 use crate::out::{Out, Paint};
 
+/// Between columns.
+const GAP: &str = "  ";
+
 /// Prints rows under a head; the columns of `right` are aligned there, and `last` says in which colour the last one is.
-pub(super) fn print(
+///
+/// `cells` is asked twice for each row, once for its widths: a long table is never in memory as text.
+pub(super) fn print<R>(
     head: &[&str],
-    rows: &[Vec<String>],
+    rows: &[R],
+    cells: impl Fn(&R) -> Vec<String>,
     right: &[usize],
     last: impl Fn(&str) -> Paint,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(head);
+    let mut widths: Vec<usize> = head.iter().map(|name| name.width()).collect();
     for row in rows {
-        table.add_row(row);
-    }
-    for index in right {
-        if let Some(column) = table.column_mut(*index) {
-            column.set_cell_alignment(CellAlignment::Right);
+        for (width, cell) in widths.iter_mut().zip(cells(row)) {
+            *width = (*width).max(cell.width());
         }
     }
-    if let Some(column) = table.column_mut(0) {
-        column.set_padding((0, 1));
-    }
-    let text = table.to_string();
-    let mut lines = text.lines().map(str::trim_end);
-    out.line(lines.next().unwrap_or_default())?;
-    for (line, row) in lines.zip(rows) {
-        let (first, end) = (row.first().map_or("", String::as_str), row.last().map_or("", String::as_str));
-        // Colours come last: they take no room, but a table would count them.
-        match line.strip_prefix(first).and_then(|rest| rest.strip_suffix(end.trim_end())) {
-            Some(between) => {
-                let (first, end) = (out.paint(Paint::Name, first), out.paint(last(end), end.trim_end()));
-                out.line(format_args!("{first}{between}{end}"))?;
-            }
-            None => out.line(line)?,
+    let is_last = |column: usize| column + 1 == widths.len();
+    // Colours take no room, so what is painted is padded as if it weren't.
+    let padded = |column: usize, cell: &str, painted: &str| {
+        let room = " ".repeat(widths[column] - cell.width());
+        match right.contains(&column) {
+            true => format!("{room}{painted}"),
+            false if is_last(column) => painted.to_owned(),
+            false => format!("{painted}{room}"),
         }
+    };
+    let names: Vec<String> =
+        head.iter().enumerate().map(|(column, name)| padded(column, name, name)).collect();
+    out.line(names.join(GAP).trim_end())?;
+    for row in rows {
+        let mut line = Vec::new();
+        for (column, cell) in cells(row).iter().enumerate() {
+            let painted = match column {
+                0 => out.paint(Paint::Name, cell),
+                _ if is_last(column) => out.paint(last(cell), cell),
+                _ => cell.clone(),
+            };
+            line.push(padded(column, cell, &painted));
+        }
+        out.line(line.join(GAP).trim_end())?;
     }
     Ok(())
 }

@@ -194,3 +194,43 @@ fn an_end_that_no_crash_leaves_puts_what_stands_before_it_in_doubt_at_once() {
     place.put_store(&[&whole[..], b"{\"path\"\x02:\"/x\""].concat());
     assert_eq!(check(&place.trust(), &kept), "doubtful");
 }
+
+#[test]
+fn an_approval_that_was_never_finished_does_not_come_true_when_its_line_is_closed() {
+    for earlier in [None, Some("earlier")] {
+        let place = Place::new();
+        let other = place.approved("other", "other");
+        let file = earlier.map(|text| place.approved("file", text));
+        let before = fs::read(&place.store).unwrap().len();
+        let file = match file {
+            Some(_) => place.approved("file", "later"),
+            None => place.approved("file", "text"),
+        };
+        let whole = fs::read(&place.store).unwrap();
+        // Only the newline is missing: whoever approved it was told that it failed.
+        place.put_store(&whole[..whole.len() - 1]);
+        assert!(before < whole.len() - 1);
+        let trust = place.trust();
+        let expected = if earlier.is_some() { "changed" } else { "unknown" };
+        assert_eq!(check(&trust, &file), expected);
+        if earlier.is_none() {
+            assert!(!trust.revoke(&file).unwrap(), "there is nothing to revoke");
+        }
+        trust.deny(&other).unwrap();
+        assert_eq!(check(&place.trust(), &file), expected, "nobody has decided anything about it");
+        assert_eq!(check(&place.trust(), &other), "denied");
+    }
+}
+
+#[test]
+fn a_denial_is_not_lifted_by_an_approval_that_was_never_finished() {
+    let place = Place::new();
+    let [file, other] = ["file", "other"].map(|name| place.approved(name, name));
+    let whole = fs::read_to_string(&place.store).unwrap();
+    let approval = whole.lines().next().unwrap().to_owned();
+    place.trust().deny(&file).unwrap();
+    let denied = fs::read_to_string(&place.store).unwrap();
+    place.put_store(format!("{denied}{approval}").as_bytes());
+    place.trust().deny(&other).unwrap();
+    assert_eq!(check(&place.trust(), &file), "denied");
+}

@@ -229,8 +229,7 @@ fn print_table(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
         }
         cells
     };
-    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    table::print(&head, &cells, &[3, 4, 5], |_| Paint::Plain, out)
+    table::print(&head, rows, cells, &[3, 4, 5], |_| Paint::Plain, out)
 }
 
 /// The last folder of a path says which project it is.

@@ -278,7 +278,7 @@ fn print(sums: &BTreeMap<String, Sums>, by: By, out: &mut Out) -> Result<Exit, F
         ]
     };
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    table::print(&head, &cells, &[1, 2, 3, 4, 5, 6, 7, 8, 9], |_| Paint::Plain, out)?;
+    table::print(&head, &cells, Vec::clone, &[1, 2, 3, 4, 5, 6, 7, 8, 9], |_| Paint::Plain, out)?;
     if left_out > 0 {
         out.note(format_args!("{} more; --json has them", count(left_out as u64)));
     }
