@@ -4,6 +4,7 @@
 
 mod crash;
 mod fuzz;
+mod sanitize;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ usage: cargo xtask TASK
                         table into README.md
   fuzz [TARGET] [--seconds N]
                         fuzz targets, all or one; needs nightly and cargo-fuzz, and says so
+  sanitize [miri] [address] [thread]
+                        tests under Miri, AddressSanitizer and ThreadSanitizer; needs nightly, and says so
   tidy                  house rules that a program can check";
 
 /// What a task comes to; an error has been said already.
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         }),
         Some("crash") => crash::run(rest),
         Some("fuzz") => fuzz::run(rest),
+        Some("sanitize") => sanitize::run(rest),
         Some("tidy") => tidy::run(),
         _ => Err(String::from(USAGE)),
     };
