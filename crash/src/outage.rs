@@ -4,7 +4,6 @@
 //! the next nothing reaches the disk any more. What was acknowledged is noted before that moment.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -50,12 +49,13 @@ pub struct Outages {
 /// Why this can't be done here, if so.
 pub fn can_cut(kind: Kind) -> Result<()> {
     mount::can_make(kind)?;
-    let python = Command::new("python3").args(["-c", "import fcntl"]).stderr(Stdio::null()).status();
-    if python.is_ok_and(|status| status.success()) {
-        Ok(())
-    } else {
-        Err(String::from("there is no python3"))
-    }
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mount = Mount::image(kind, folder.path(), IMAGE_LEN)?;
+    shut_down(&mount).map_err(|error| mount::first_line("no shutdown", &error))
+}
+
+fn shut_down(mount: &Mount) -> Result<()> {
+    mount::run("python3", &["-c", SHUTDOWN, &mount.place.to_string_lossy()])
 }
 
 /// Cuts so many times. With `Durability::Buffer` this is a negative control: nothing was synced that was acknowledged.
@@ -90,7 +90,7 @@ pub fn cut(
         }
         thread::sleep(Duration::from_millis(30 + number * 13 % 50));
         let before: Vec<usize> = writers.iter().map(|writer| writer.so_far().acknowledged()).collect();
-        mount::run("python3", &["-c", SHUTDOWN, &mount.place.to_string_lossy()])?;
+        shut_down(&mount)?;
         let mut ledger = Ledger::default();
         for (mut writer, acknowledged) in writers.into_iter().zip(before) {
             // Writes fail from now on, so some have ended by themselves.

@@ -163,16 +163,11 @@ impl Runner {
                 Err(why) => self.row(Row::skipped(KILL, kind.name(), why)),
             }
         }
-        match mount::can_mount() {
-            Ok(()) => {
-                let mount = Mount::overlay(temporary.path())?;
-                self.kill_on("overlay", &mount.place)
-            }
-            Err(why) => {
-                self.row(Row::skipped(KILL, "overlay", why));
-                Ok(())
-            }
+        match Mount::overlay(temporary.path()) {
+            Ok(mount) => self.kill_on("overlay", &mount.place)?,
+            Err(why) => self.row(Row::skipped(KILL, "overlay", mount::first_line("can't be mounted", &why))),
         }
+        Ok(())
     }
 
     fn kill_on(&mut self, name: &str, place: &Path) -> Result<()> {
