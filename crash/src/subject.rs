@@ -79,7 +79,7 @@ pub trait Handle {
 /// All that are not broken.
 pub const STORES: [&dyn Subject; 5] = [&Log, &Session, &Memory, &Trust, &Catalog];
 
-/// The one that is, among others.
+/// The store of this name, or the broken one.
 pub fn by_name(name: &str) -> Result<&'static dyn Subject> {
     let found = STORES.into_iter().find(|subject| subject.name() == name);
     let found = found.or_else(|| Some(&Naive as &dyn Subject).filter(|naive| naive.name() == name));
