@@ -1,7 +1,7 @@
 //! Runs the harnesses that kill, fill, cut and break, and puts their table into the README.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::{Outcome, cargo, root, run as run_command};
 
@@ -10,19 +10,30 @@ const BEGIN: &str = "<!-- The table is made by `cargo xtask crash --report`. -->
 const END: &str = "<!-- End of the table. -->";
 
 pub(crate) fn run(args: &[String]) -> Outcome {
-    // What CI has time for is done with what the tests have built already.
-    let (profile, folder) = match args.iter().any(|arg| arg == "--quick") {
-        true => (vec!["--quiet"], "debug"),
-        false => (vec!["--quiet", "--release"], "release"),
+    // What CI has time for is done with what the tests have built already; other sets of packages would be built anew.
+    let folder = match args.iter().any(|arg| arg == "--quick") {
+        true => {
+            run_command(&mut cargo(&["test", "--workspace", "--no-run", "--quiet"]))?;
+            "debug"
+        }
+        // The program is one of those that are broken.
+        false => {
+            run_command(&mut cargo(&[
+                "build",
+                "--release",
+                "--quiet",
+                "-p",
+                "annals",
+                "-p",
+                "annals-crash",
+            ]))?;
+            "release"
+        }
     };
-    // The program is one of those that are broken.
-    run_command(cargo(&["build", "-p", "annals", "-p", "annals-crash"]).args(&profile))?;
-    let mut harnesses = cargo(&["run", "-p", "annals-crash"]);
-    harnesses
-        .args(&profile)
-        .args(["--", "--annals"])
-        .arg(root().join("target").join(folder).join("annals"))
-        .args(args);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    let folder = target.join(folder);
+    let mut harnesses = Command::new(folder.join("annals-crash"));
+    harnesses.arg("--annals").arg(folder.join("annals")).args(args);
     if !args.iter().any(|arg| arg == "--report") {
         return run_command(&mut harnesses);
     }
