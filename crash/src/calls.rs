@@ -71,13 +71,11 @@ pub mod number {
     pub const RENAME: u64 = 82;
     pub const MKDIR: u64 = 83;
     pub const RMDIR: u64 = 84;
-    pub const LINK: u64 = 86;
     pub const UNLINK: u64 = 87;
     pub const OPENAT: u64 = 257;
     pub const MKDIRAT: u64 = 258;
     pub const UNLINKAT: u64 = 263;
     pub const RENAMEAT: u64 = 264;
-    pub const LINKAT: u64 = 265;
     pub const RENAMEAT2: u64 = 316;
     pub const COPY_FILE_RANGE: u64 = 326;
 }

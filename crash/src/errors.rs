@@ -3,11 +3,9 @@
 //! The first run counts the calls. Then each run lets one of them fail, once or from then on. Whatever happens, what was acknowledged
 //! has to be there, nothing that nobody wrote, the next writer has to be let in; and nothing is acknowledged whose sync has failed.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
 
 use jsonl_core::Durability;
 use nix::errno::Errno;
@@ -18,7 +16,8 @@ use crate::after::look;
 use crate::calls::{self, Kind, number};
 use crate::ledger::{Ledger, Step};
 use crate::place::quick_folder;
-use crate::subject::{Result, Setting, Subject};
+use crate::subject::{Result, Setting, Subject, said};
+use crate::tally::{LANES, Tally, side_by_side};
 use crate::trace::{Action, Call, Ended, Traced};
 use crate::worker::{Job, Mode, Said};
 
@@ -27,12 +26,6 @@ const SIGNALS: u32 = 20;
 
 /// A run that makes more calls than this is taken for one that would never end.
 const CALLS_MAX: u64 = 100_000;
-
-/// Workers that go through the points side by side.
-const LANES: usize = 2;
-
-/// Faults that are kept in words.
-const TEXTS_MAX: usize = 20;
 
 /// What is done to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,55 +46,13 @@ struct Point {
     persistent: bool,
 }
 
-/// What a sweep came to.
-#[derive(Clone, Debug, Default)]
-pub struct Swept {
-    /// Faults that were injected.
-    pub points: u64,
-    /// Operations that were acknowledged.
-    pub acknowledged: u64,
-    /// Operations that reported an error.
-    pub refused: u64,
-    /// Acknowledged operations that left no trace.
-    pub lost: u64,
-    /// Points after which the store asked what it can't know.
-    pub asked: u64,
-    /// Points after which something was wrong.
-    pub bad: u64,
-    /// The first of them, in words.
-    pub texts: Vec<String>,
-    /// Points by the kind of call.
-    pub kinds: BTreeMap<Kind, u64>,
-}
-
-impl Swept {
-    fn add(&mut self, other: Self) {
-        self.points += other.points;
-        self.acknowledged += other.acknowledged;
-        self.refused += other.refused;
-        self.lost += other.lost;
-        self.asked += other.asked;
-        self.bad += other.bad;
-        self.texts.extend(other.texts);
-        for (kind, points) in other.kinds {
-            *self.kinds.entry(kind).or_default() += points;
-        }
-    }
-}
-
 /// Sweeps through all points of so many operations of a store.
-pub fn sweep(program: &Path, subject: &'static dyn Subject, operations: u64) -> Result<Swept> {
-    let lanes: Vec<Result<Swept>> = thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES)
-            .map(|lane| scope.spawn(move || Lane::new(program, subject, operations, lane)?.sweep()))
-            .collect();
-        lanes.into_iter().map(|lane| lane.join().unwrap_or_else(|_| Err(String::from("a panic")))).collect()
-    });
-    let mut swept = Swept::default();
-    for lane in lanes {
-        swept.add(lane?);
-    }
-    Ok(swept)
+pub fn sweep(program: &Path, subject: &'static dyn Subject, operations: u64) -> Result<Tally> {
+    let mut tally = Tally::default();
+    side_by_side(|lane| Lane::new(program, subject, operations, lane)?.sweep())?
+        .into_iter()
+        .for_each(|lane| tally.add(lane));
+    Ok(tally)
 }
 
 /// Every second point, in a worker of its own.
@@ -117,7 +68,7 @@ struct Lane {
     next: usize,
     calls: Vec<(Kind, u64)>,
     run: Run,
-    swept: Swept,
+    tally: Tally,
 }
 
 /// What happens in one folder.
@@ -149,31 +100,24 @@ impl Lane {
             next: 0,
             calls: Vec::new(),
             run: Run::default(),
-            swept: Swept::default(),
+            tally: Tally::default(),
         })
     }
 
-    fn sweep(mut self) -> Result<Swept> {
+    fn sweep(mut self) -> Result<Tally> {
         // A stop is twice as fast where both processes share a processor. Where that can't be had, it works as well.
         let mut processors = CpuSet::new();
         let _ = processors.set(self.lane).and_then(|()| sched_setaffinity(Pid::from_raw(0), &processors));
         for turn in 0_u64.. {
             // A worker begins in a folder of its own, for the last one may have been killed in the middle.
             let folder = self.folder.path().join(turn.to_string());
-            fs::create_dir(&folder).map_err(|error| error.to_string())?;
-            let job = Job {
-                subject: self.subject.name(),
-                folder,
-                writer: 0,
-                setting: self.setting,
-                from: 0,
-                mode: Mode::Folders(self.operations),
-            };
+            fs::create_dir(&folder).map_err(said)?;
+            let job = Job::new(self.subject, &folder, 0, self.setting, Mode::Folders(self.operations));
             let mut worker = Traced::start(Command::new(&self.program).args(job.args()))
                 .map_err(|error| format!("{}: {error}", self.program.display()))?;
             let lane = std::cell::RefCell::new(&mut self);
             let ended = worker.run(|traced, call| lane.borrow_mut().decide(traced, call, &job), |_, _, _| ());
-            let ended = ended.map_err(|error| error.to_string())?;
+            let ended = ended.map_err(said)?;
             if self.points.as_ref().is_some_and(|points| self.next >= points.len()) {
                 break;
             }
@@ -186,14 +130,14 @@ impl Lane {
                     Ended::Killed(signal) => format!("the process ended by {signal}"),
                 });
             }
-            self.note(&at);
+            self.tally.note(&self.run.texts, format_args!("{} ({at})", self.subject.name()));
             if self.points.is_none() {
-                return Err(format!("{}: {:?}", self.subject.name(), self.swept.texts));
+                return Err(format!("{}: {:?}", self.subject.name(), self.tally.texts));
             }
             self.next += LANES;
             self.run = Run::default();
         }
-        Ok(self.swept)
+        Ok(self.tally)
     }
 
     fn point(&self) -> Option<Point> {
@@ -226,11 +170,9 @@ impl Lane {
         if at != point.at && !(again && !(is_signal && self.run.hits >= SIGNALS)) {
             return normal;
         }
-        if kind != point.kind {
-            // The runs are not alike at this place, so it is another point than it was meant to be, but one.
-            if let Fault::Short(_) = point.fault {
-                return normal;
-            }
+        // Where the runs are not alike it is another point than it was meant to be, but one.
+        if kind != point.kind && matches!(point.fault, Fault::Short(_)) {
+            return normal;
         }
         self.run.hits += 1;
         match point.fault {
@@ -285,38 +227,24 @@ impl Lane {
     fn look(&mut self) {
         let folder = std::mem::take(&mut self.run.folder);
         // Writer 1 has never been there.
-        let after = look(self.subject, &folder, self.setting, &self.run.ledger, 1);
-        self.swept.lost += after.lost;
-        self.swept.asked += after.asked;
-        self.run.texts.extend(after.texts);
+        let mut after = look(self.subject, &folder, self.setting, &self.run.ledger, 1);
+        after.texts.append(&mut self.run.texts);
         let _ = fs::remove_dir_all(&folder);
         match self.point() {
             None => {
-                self.note("without any fault");
+                self.tally.take(after, format_args!("{} (without any fault)", self.subject.name()));
                 self.points = Some(points(&self.calls));
                 self.next = self.lane;
             }
             Some(point) => {
                 if self.run.hits > 0 {
-                    self.swept.points += 1;
-                    *self.swept.kinds.entry(point.kind).or_default() += 1;
-                    self.swept.acknowledged += self.run.ledger.acknowledged();
-                    self.swept.refused += self.run.refused;
+                    self.tally.times += 1;
+                    self.tally.acknowledged += self.run.ledger.acknowledged();
+                    self.tally.refused += self.run.refused;
                 }
-                self.note(&format!("{point:?}"));
+                self.tally.take(after, format_args!("{} ({point:?})", self.subject.name()));
                 self.next += LANES;
             }
-        }
-    }
-
-    fn note(&mut self, at: &str) {
-        let texts = std::mem::take(&mut self.run.texts);
-        if texts.is_empty() {
-            return;
-        }
-        self.swept.bad += 1;
-        if self.swept.texts.len() < TEXTS_MAX {
-            self.swept.texts.push(format!("{} ({at}): {}", self.subject.name(), texts.join("; ")));
         }
     }
 }

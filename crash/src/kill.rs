@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use jsonl_core::Durability;
 
-use crate::after::look;
+use crate::after::{After, look};
 use crate::ledger::Ledger;
-use crate::subject::{Result, Setting, Subject};
+use crate::subject::{Result, Setting, Subject, said};
+use crate::tally::Tally;
 use crate::worker::{Job, Mode};
 use crate::writers::Writer;
 
@@ -18,26 +19,13 @@ const WRITERS: [usize; 3] = [2, 4, 8];
 /// From far below a page to many of them; 200 bytes straddle one now and then.
 const LENS: [usize; 5] = [80, 200, 6_000, 70_000, 4 << 20];
 
-/// Faults that are kept in words.
-const TEXTS_MAX: usize = 10;
-
 /// What killing came to.
 #[derive(Clone, Debug, Default)]
 pub struct Killed {
-    /// Rounds, each of which kills all of its writers, one before the others.
-    pub rounds: u64,
+    /// Round by round; each kills all of its writers, one before the others.
+    pub tally: Tally,
     /// Processes that were killed.
     pub kills: u64,
-    /// Operations that were acknowledged.
-    pub acknowledged: u64,
-    /// Those that left no trace.
-    pub lost: u64,
-    /// Rounds in which a store asked what it can't know.
-    pub asked: u64,
-    /// Rounds after which something was wrong.
-    pub bad: u64,
-    /// The first of them, in words.
-    pub texts: Vec<String>,
 }
 
 /// So many rounds in a folder of the file system that is to be tried, in which every number of writers and every size of
@@ -51,19 +39,11 @@ pub fn kill(program: &Path, subject: &'static dyn Subject, place: &Path, rounds:
         // Half of the rounds wait for the device.
         let durability = if number / 15 % 2 == 0 { Durability::Buffer } else { Durability::SyncData };
         let setting = Setting { len, durability };
-        let folder = tempfile::tempdir_in(place).map_err(|error| error.to_string())?;
-        let texts = round(program, subject, folder.path(), setting, writers, number, &mut killed)?;
-        killed.rounds += 1;
-        if !texts.is_empty() {
-            killed.bad += 1;
-            if killed.texts.len() < TEXTS_MAX {
-                let name = subject.name();
-                killed.texts.push(format!(
-                    "{name}, round {number}, {writers} writers, {setting:?}: {}",
-                    texts.join("; ")
-                ));
-            }
-        }
+        let folder = tempfile::tempdir_in(place).map_err(said)?;
+        let after = round(program, subject, folder.path(), setting, writers, number, &mut killed)?;
+        let name = subject.name();
+        killed.tally.times += 1;
+        killed.tally.take(after, format_args!("{name}, round {number}, {writers} writers, {setting:?}"));
     }
     Ok(killed)
 }
@@ -76,19 +56,11 @@ fn round(
     writers: usize,
     number: u64,
     killed: &mut Killed,
-) -> Result<Vec<String>> {
+) -> Result<After> {
     subject.prepare(folder, writers + 1)?;
-    let job = |writer| Job {
-        subject: subject.name(),
-        folder: folder.to_owned(),
-        writer,
-        setting,
-        from: 0,
-        mode: Mode::Endless,
-    };
     let mut started = Vec::new();
     for writer in 0..writers {
-        started.push(Writer::start(program, &job(writer))?);
+        started.push(Writer::start(program, &Job::new(subject, folder, writer, setting, Mode::Endless))?);
     }
     thread::sleep(Duration::from_millis(12 + number * 7 % 17));
     let mut texts = Vec::new();
@@ -108,10 +80,8 @@ fn round(
         told.enter(subject, &mut ledger, usize::MAX);
         texts.extend(told.failure().map(str::to_owned));
     }
-    let after = look(subject, folder, setting, &ledger, writers);
-    killed.acknowledged += ledger.acknowledged();
-    killed.lost += after.lost;
-    killed.asked += after.asked;
-    texts.extend(after.texts);
-    Ok(texts)
+    killed.tally.acknowledged += ledger.acknowledged();
+    let mut after = look(subject, folder, setting, &ledger, writers);
+    after.texts.extend(texts);
+    Ok(after)
 }

@@ -17,6 +17,8 @@ pub mod place;
 #[cfg(unix)]
 pub mod subject;
 #[cfg(unix)]
+pub mod tally;
+#[cfg(unix)]
 pub mod worker;
 #[cfg(unix)]
 pub mod writers;
@@ -29,6 +31,7 @@ pub mod mount;
 pub mod outage;
 #[cfg(unix)]
 pub mod readers;
+#[cfg(unix)]
 pub mod report;
 #[cfg(target_os = "linux")]
 pub mod sweep;

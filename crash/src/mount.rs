@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::subject::Result;
+use crate::subject::{Result, said};
 
 /// A file system that is mounted, and unmounted when dropped.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Kind {
 
 /// Why nothing can be mounted here, if so. Found out by trying: who is root in a container may still not be allowed to.
 pub fn can_mount() -> Result<()> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let folder = tempfile::tempdir().map_err(said)?;
     Mount::memory(folder.path(), 1 << 20)
         .map(drop)
         .map_err(|error| first_line("nothing can be mounted", &error))
@@ -44,8 +44,7 @@ pub fn can_mount() -> Result<()> {
 
 /// Why there can be no such file system here, if so.
 pub fn can_make(kind: Kind) -> Result<()> {
-    can_mount()?;
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let folder = tempfile::tempdir().map_err(said)?;
     Mount::image(kind, folder.path(), 512 << 20)
         .map(drop)
         .map_err(|error| first_line("no such file system", &error))
@@ -73,12 +72,12 @@ impl Mount {
     /// A new file system in an image of so many bytes, which lies in `folder` and is as sparse as it can be.
     pub fn image(kind: Kind, folder: &Path, len: u64) -> Result<Self> {
         let image = folder.join(format!("{}.img", kind.name()));
-        let file = File::create(&image).map_err(|error| error.to_string())?;
-        file.set_len(len).map_err(|error| error.to_string())?;
+        let file = File::create(&image).map_err(said)?;
+        file.set_len(len).map_err(said)?;
         let quiet = if kind == Kind::Ext4 { "-F" } else { "-f" };
         run(&format!("mkfs.{}", kind.name()), &["-q", quiet, text(&image)])?;
         let place = folder.join(format!("{}.mount", kind.name()));
-        fs::create_dir(&place).map_err(|error| error.to_string())?;
+        fs::create_dir(&place).map_err(said)?;
         let mut mount = Self { place, image: Some(image), is_mounted: false };
         mount.mount()?;
         Ok(mount)
@@ -87,7 +86,7 @@ impl Mount {
     /// A file system in memory of so many bytes.
     pub fn memory(folder: &Path, len: u64) -> Result<Self> {
         let place = folder.join("memory.mount");
-        fs::create_dir(&place).map_err(|error| error.to_string())?;
+        fs::create_dir(&place).map_err(said)?;
         run("mount", &["-t", "tmpfs", "-o", &format!("size={len}"), "tmpfs", text(&place)])?;
         Ok(Self { place, image: None, is_mounted: true })
     }
@@ -96,7 +95,7 @@ impl Mount {
     pub fn overlay(folder: &Path) -> Result<Self> {
         let part = |name: &str| -> Result<PathBuf> {
             let path = folder.join(name);
-            fs::create_dir(&path).map_err(|error| error.to_string())?;
+            fs::create_dir(&path).map_err(said)?;
             Ok(path)
         };
         let (lower, upper, work, place) =
@@ -109,7 +108,7 @@ impl Mount {
     /// Bytes that are taken.
     pub fn used(&self) -> Result<u64> {
         run("sync", &["-f", text(&self.place)])?;
-        let stat = rustix::fs::statvfs(&self.place).map_err(|error| error.to_string())?;
+        let stat = rustix::fs::statvfs(&self.place).map_err(said)?;
         Ok((stat.f_blocks - stat.f_bfree) * stat.f_frsize)
     }
 

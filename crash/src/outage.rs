@@ -12,7 +12,8 @@ use jsonl_core::Durability;
 use crate::after::look;
 use crate::ledger::Ledger;
 use crate::mount::{self, Kind, Mount};
-use crate::subject::{Result, Setting, Subject};
+use crate::subject::{Result, Setting, Subject, said};
+use crate::tally::Tally;
 use crate::worker::{Job, Mode};
 use crate::writers::Writer;
 
@@ -22,35 +23,15 @@ const LENS: [usize; 3] = [200, 6_000, 70_000];
 
 const IMAGE_LEN: u64 = 512 << 20;
 
-/// Faults that are kept in words.
-const TEXTS_MAX: usize = 10;
-
 /// The one call for which safe Rust has no function: flag 2 is "without the log".
 const SHUTDOWN: &str = "import fcntl, os, struct, sys
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))";
 
-/// What taking the power away came to.
-#[derive(Clone, Debug, Default)]
-pub struct Outages {
-    /// How often the power was cut.
-    pub cuts: u64,
-    /// Operations that were acknowledged before.
-    pub acknowledged: u64,
-    /// Those that left no trace.
-    pub lost: u64,
-    /// Cuts after which a store asked what it can't know.
-    pub asked: u64,
-    /// Cuts after which something was wrong.
-    pub bad: u64,
-    /// The first of them, in words.
-    pub texts: Vec<String>,
-}
-
 /// Why this can't be done here, if so.
 pub fn can_cut(kind: Kind) -> Result<()> {
-    mount::can_make(kind)?;
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mount = Mount::image(kind, folder.path(), IMAGE_LEN)?;
+    let folder = tempfile::tempdir().map_err(said)?;
+    let mount = Mount::image(kind, folder.path(), IMAGE_LEN)
+        .map_err(|error| mount::first_line("no such file system", &error))?;
     shut_down(&mount).map_err(|error| mount::first_line("no shutdown", &error))
 }
 
@@ -65,28 +46,20 @@ pub fn cut(
     kind: Kind,
     cuts: u64,
     durability: Durability,
-) -> Result<Outages> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+) -> Result<Tally> {
+    let folder = tempfile::tempdir().map_err(said)?;
     let mut mount = Mount::image(kind, folder.path(), IMAGE_LEN)?;
-    let mut outages = Outages::default();
+    let mut tally = Tally::default();
     for number in 0..cuts {
         let place = mount.place.join(number.to_string());
-        std::fs::create_dir(&place).map_err(|error| error.to_string())?;
+        std::fs::create_dir(&place).map_err(said)?;
         subject.prepare(&place, WRITERS + 1)?;
         // What was there before is on the disk.
         mount::run("sync", &["-f", &place.to_string_lossy()])?;
         let setting = Setting { len: LENS[number as usize % LENS.len()], durability };
         let mut writers = Vec::new();
         for writer in 0..WRITERS {
-            let job = Job {
-                subject: subject.name(),
-                folder: place.clone(),
-                writer,
-                setting,
-                from: 0,
-                mode: Mode::Endless,
-            };
-            writers.push(Writer::start(program, &job)?);
+            writers.push(Writer::start(program, &Job::new(subject, &place, writer, setting, Mode::Endless))?);
         }
         thread::sleep(Duration::from_millis(30 + number * 13 % 50));
         let before: Vec<usize> = writers.iter().map(|writer| writer.so_far().acknowledged()).collect();
@@ -100,22 +73,11 @@ pub fn cut(
         mount.unmount()?;
         mount.mount()?;
         let after = look(subject, &place, setting, &ledger, WRITERS);
-        outages.cuts += 1;
-        outages.acknowledged += ledger.acknowledged();
-        outages.lost += after.lost;
-        outages.asked += after.asked;
-        if !after.texts.is_empty() {
-            outages.bad += 1;
-            if outages.texts.len() < TEXTS_MAX {
-                let name = subject.name();
-                outages.texts.push(format!(
-                    "{name} on {}, cut {number}, {setting:?}: {}",
-                    kind.name(),
-                    after.texts.join("; ")
-                ));
-            }
-        }
+        tally.times += 1;
+        tally.acknowledged += ledger.acknowledged();
+        let (name, on) = (subject.name(), kind.name());
+        tally.take(after, format_args!("{name} on {on}, cut {number}, {setting:?}"));
         let _ = std::fs::remove_dir_all(&place);
     }
-    Ok(outages)
+    Ok(tally)
 }

@@ -16,15 +16,13 @@ use std::path::Path;
 
 use jsonl_core::Durability;
 
-use crate::after::{After, look};
+use crate::after::look;
 use crate::ledger::Ledger;
 use crate::place::quick_folder;
-use crate::subject::{Result, Setting, Subject};
+use crate::subject::{Result, Setting, Subject, said};
+use crate::tally::Tally;
 use disk::Disk;
 use record::{Event, record};
-
-/// Faults that are kept in words.
-const TEXTS_MAX: usize = 10;
 
 /// One state out of so many is tried again with a cut during recovery.
 const AGAIN_EVERY: u64 = 199;
@@ -35,22 +33,10 @@ const STATES_MAX: usize = 512;
 /// What it came to.
 #[derive(Clone, Debug, Default)]
 pub struct Cut {
-    /// Steps after which the power was cut.
-    pub steps: u64,
-    /// States of the disk that were looked at, no two alike at one step.
-    pub states: u64,
-    /// Those of them that came from a second cut.
+    /// State by state of the disk, no two alike at one step; acknowledged is what was so at the last step.
+    pub tally: Tally,
+    /// States that came from a second cut.
     pub again: u64,
-    /// Acknowledged operations at the last step.
-    pub acknowledged: u64,
-    /// Names that left no trace although their operation was acknowledged, over all states.
-    pub lost: u64,
-    /// States in which a store asked what it can't know.
-    pub asked: u64,
-    /// States in which something was wrong.
-    pub bad: u64,
-    /// The first of them, in words.
-    pub texts: Vec<String>,
 }
 
 /// How much is tried.
@@ -71,7 +57,7 @@ pub fn cut(program: &Path, subject: &'static dyn Subject, effort: Effort) -> Res
     let folder = quick_folder()?;
     // Every state stands in the same place: a store may know things by their paths.
     let place = folder.path().join("disk");
-    fs::create_dir(&place).map_err(|error| error.to_string())?;
+    fs::create_dir(&place).map_err(said)?;
     subject.prepare(&place, 3)?;
     let setting = Setting { len: effort.len, durability: effort.durability };
     let mut explorer = Explorer { program, subject, place: &place, setting, effort, found: Cut::default() };
@@ -104,42 +90,30 @@ impl Explorer<'_> {
                 Event::Acknowledged(n) => ledger.acknowledge(self.subject.step(writer, *n)),
                 Event::Disk(change) => disk.apply(change),
             }
-            self.found.steps += 1;
             let mut seen = HashSet::new();
             for choice in disk.choices(states, step as u64) {
                 let image = disk.image(&choice);
                 if !seen.insert(image.digest()) {
                     continue;
                 }
-                self.found.states += 1;
+                self.found.tally.times += 1;
                 if writer > 0 {
                     self.found.again += 1;
-                } else if self.found.states.is_multiple_of(AGAIN_EVERY) {
+                } else if self.found.tally.times.is_multiple_of(AGAIN_EVERY) {
                     image.write(self.place)?;
                     self.explore(&ledger, 1)?;
                 }
                 image.write(self.place)?;
                 let after = look(self.subject, self.place, self.setting, &ledger, writer + 1);
-                self.note(after, &format!("writer {writer}, step {step} {event}, {choice:?}"));
+                let name = self.subject.name();
+                let at = format_args!("{name}, writer {writer}, step {step} {event}, {choice:?}");
+                self.found.tally.take(after, at);
             }
         }
         if writer == 0 {
-            self.found.acknowledged = ledger.acknowledged();
+            self.found.tally.acknowledged = ledger.acknowledged();
         }
         Ok(())
-    }
-
-    fn note(&mut self, after: After, at: &str) {
-        self.found.lost += after.lost;
-        self.found.asked += after.asked;
-        if after.texts.is_empty() {
-            return;
-        }
-        self.found.bad += 1;
-        if self.found.texts.len() < TEXTS_MAX {
-            let name = self.subject.name();
-            self.found.texts.push(format!("{name}, {at}: {}", after.texts.join("; ")));
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use jsonl_core::{Durability, Follow, Followed, From, Verdict};
 use serde::Deserialize;
 
-use crate::subject::{Log, Result, Setting, Subject};
+use crate::subject::{Log, Result, Setting, Subject, said};
 use crate::worker::{Job, Mode};
 use crate::writers::Writer;
 
@@ -45,9 +45,9 @@ struct Record {
 
 /// Lets writers write and readers follow for so many seconds.
 pub fn follow(program: &Path, seconds: u64) -> Result<Readers> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let folder = tempfile::tempdir().map_err(said)?;
     let path = folder.path().join("log.jsonl");
-    fs::write(&path, b"").map_err(|error| error.to_string())?;
+    fs::write(&path, b"").map_err(said)?;
     let setting = Setting { len: LEN, durability: Durability::Buffer };
     let (is_over, path) = (&AtomicBool::new(false), &path);
     thread::scope(|scope| {
@@ -55,15 +55,10 @@ pub fn follow(program: &Path, seconds: u64) -> Result<Readers> {
         let control = scope.spawn(move || torn_seen(path, is_over));
         let mut writers = Vec::new();
         for writer in 0..WRITERS {
-            let job = Job {
-                subject: Log.name(),
-                folder: folder.path().to_owned(),
-                writer,
-                setting,
-                from: 0,
-                mode: Mode::Endless,
-            };
-            writers.push(Writer::start(program, &job)?);
+            writers.push(Writer::start(
+                program,
+                &Job::new(&Log, folder.path(), writer, setting, Mode::Endless),
+            )?);
         }
         thread::sleep(Duration::from_secs(seconds));
         for writer in &mut writers {
@@ -88,7 +83,6 @@ pub fn follow(program: &Path, seconds: u64) -> Result<Readers> {
 
 /// How many records came, and how much was wrong with what came.
 fn read(path: &Path, is_over: &AtomicBool) -> Result<(u64, u64)> {
-    let said = |error: jsonl_core::Error| error.to_string();
     let mut follow = Follow::new(path, From::Beginning).map_err(said)?.poll_every(Duration::from_millis(1));
     let (mut got, mut wrong, mut unfinished) = (0, 0, 0_u64);
     let mut next: BTreeMap<usize, u64> = BTreeMap::new();

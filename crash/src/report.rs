@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::tally::Tally;
+
 /// One line of the table.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
@@ -11,18 +13,10 @@ pub struct Row {
     pub place: String,
     /// How often: `1,000 rounds`.
     pub tried: String,
-    /// Operations that were acknowledged.
-    pub acknowledged: u64,
-    /// Those that left no trace.
-    pub lost: u64,
-    /// How often a store asked for somebody's word, because it could not know.
-    pub asked: u64,
-    /// How often anything was wrong, also other things than losses.
-    pub wrong: u64,
+    /// What came of it, over all stores.
+    pub tally: Tally,
     /// What the same did to a writer that is broken on purpose; `None` where it wasn't caught.
     pub control: Option<String>,
-    /// What was wrong, in words.
-    pub texts: Vec<String>,
     /// Why it wasn't done, if it wasn't.
     pub skipped: Option<String>,
 }
@@ -35,21 +29,22 @@ impl Row {
 
     /// Nothing lost, nothing wrong, and the control caught.
     pub fn is_good(&self) -> bool {
-        self.skipped.is_some() || (self.lost == 0 && self.wrong == 0 && self.control.is_some())
+        self.skipped.is_some() || (self.tally.lost == 0 && self.tally.bad == 0 && self.control.is_some())
     }
 
     /// As a line while it runs.
     pub fn line(&self) -> String {
-        let Self { harness, place, tried, acknowledged, lost, asked, wrong, .. } = self;
+        let Self { harness, place, tried, .. } = self;
+        let Tally { acknowledged, lost, asked, bad, texts, .. } = &self.tally;
         if let Some(why) = &self.skipped {
             return format!("{harness}, {place}: skipped, {why}");
         }
         let control = self.control.as_deref().unwrap_or("NOT CAUGHT");
         let mut line = format!(
-            "{harness}, {place}: {tried}, {} acknowledged, {lost} lost, {asked} asked, {wrong} wrong; control: {control}",
+            "{harness}, {place}: {tried}, {} acknowledged, {lost} lost, {asked} asked, {bad} wrong; control: {control}",
             grouped(*acknowledged)
         );
-        for text in &self.texts {
+        for text in texts {
             let _ = write!(line, "\n  {text:.1000}");
         }
         line
@@ -62,13 +57,14 @@ pub fn table(rows: &[Row], day: &str) -> String {
         "| what is done to five stores | where | how often | acknowledged | lost | wrong | asked | a broken writer, the same way |\n|---|---|---:|---:|---:|---:|---:|---|\n",
     );
     for row in rows {
-        let Row { harness, place, tried, lost, wrong, asked, .. } = row;
+        let Row { harness, place, tried, .. } = row;
+        let Tally { acknowledged, lost, asked, bad, .. } = &row.tally;
         let _ = match &row.skipped {
             Some(why) => writeln!(table, "| {harness} | {place} | skipped: {why} | | | | | |"),
             None => writeln!(
                 table,
-                "| {harness} | {place} | {tried} | {} | **{lost}** | **{wrong}** | {asked} | {} |",
-                grouped(row.acknowledged),
+                "| {harness} | {place} | {tried} | {} | **{lost}** | **{bad}** | {asked} | {} |",
+                grouped(*acknowledged),
                 row.control.as_deref().unwrap_or("not caught"),
             ),
         };
@@ -104,7 +100,8 @@ mod tests {
         let row = Row { tried: String::from("1 round"), ..Row::default() };
         assert!(!row.is_good());
         assert!(Row { control: Some(String::from("1 lost")), ..row.clone() }.is_good());
-        assert!(!Row { control: Some(String::from("1 lost")), wrong: 1, ..row }.is_good());
+        let tally = Tally { bad: 1, ..Tally::default() };
+        assert!(!Row { control: Some(String::from("1 lost")), tally, ..row }.is_good());
         assert!(Row::skipped("a", "b", String::from("no root")).is_good());
     }
 }

@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use annals_crash::bounds;
 use annals_crash::errors;
-use annals_crash::full::{self, Filled};
-use annals_crash::kill::{self, Killed};
+use annals_crash::full;
+use annals_crash::kill;
 use annals_crash::mount::{self, Kind, Mount};
 use annals_crash::outage;
-use annals_crash::power::{self, Cut, Effort};
+use annals_crash::power::{self, Effort};
 use annals_crash::readers;
 use annals_crash::report::{Row, grouped, table};
-use annals_crash::subject::{Log, Naive, Result, STORES, Subject};
+use annals_crash::subject::{Log, Naive, Result, STORES, Subject, said};
 use annals_crash::sweep;
+use annals_crash::tally::Tally;
 use annals_crash::trace::can_trace;
 use jsonl_core::Durability;
 
@@ -71,7 +72,7 @@ const QUICK: Amount = Amount {
     limit_step: 97,
     runs: 2,
     seconds: 3,
-    sweep_step: 61,
+    sweep_step: 127,
     bounds_part: 50,
 };
 
@@ -109,8 +110,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             _ => return Err(String::from(USAGE)),
         }
     }
-    let me = std::env::current_exe().map_err(|error| error.to_string())?;
-    let annals = std::path::absolute(annals).map_err(|error| error.to_string())?;
+    let me = std::env::current_exe().map_err(said)?;
+    let annals = std::path::absolute(annals).map_err(said)?;
     let mut runner = Runner { me, annals, effort, rows: Vec::new() };
     let all: [(&str, Harness); 8] = [
         ("kill", Runner::kill),
@@ -145,7 +146,7 @@ impl Runner {
     }
 
     fn kill(&mut self) -> Result<()> {
-        let temporary = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let temporary = tempfile::tempdir().map_err(said)?;
         self.kill_on(&file_system_of(temporary.path()), temporary.path())?;
         if Path::new("/dev/shm").is_dir() {
             self.kill_on("tmpfs", Path::new("/dev/shm"))?;
@@ -155,12 +156,11 @@ impl Runner {
             if kind.name() == here {
                 continue;
             }
-            match mount::can_make(kind) {
-                Ok(()) => {
-                    let mount = Mount::image(kind, temporary.path(), 2 << 30)?;
-                    self.kill_on(kind.name(), &mount.place)?;
+            match Mount::image(kind, temporary.path(), 2 << 30) {
+                Ok(mount) => self.kill_on(kind.name(), &mount.place)?,
+                Err(why) => {
+                    self.row(Row::skipped(KILL, kind.name(), mount::first_line("no such file system", &why)))
                 }
-                Err(why) => self.row(Row::skipped(KILL, kind.name(), why)),
             }
         }
         match Mount::overlay(temporary.path()) {
@@ -173,21 +173,14 @@ impl Runner {
     fn kill_on(&mut self, name: &str, place: &Path) -> Result<()> {
         let rounds = self.effort.kill_rounds;
         let mut row = Row { harness: KILL, place: name.to_owned(), ..Row::default() };
-        let (mut count, mut kills) = (0, 0);
+        let mut kills = 0;
         for subject in STORES {
-            let Killed { rounds, kills: killed, acknowledged, lost, asked, bad, texts } =
-                kill::kill(&self.me, subject, place, rounds)?;
-            count += rounds;
-            kills += killed;
-            row.acknowledged += acknowledged;
-            row.lost += lost;
-            row.asked += asked;
-            row.wrong += bad;
-            row.texts.extend(texts);
+            let killed = kill::kill(&self.me, subject, place, rounds)?;
+            kills += killed.kills;
+            row.tally.add(killed.tally);
         }
-        row.tried = format!("{} rounds, {} processes", grouped(count), grouped(kills));
-        let control = kill::kill(&self.me, &Naive, place, rounds)?;
-        row.control = caught(control.lost, control.bad, "rounds", control.rounds);
+        row.tried = format!("{} rounds, {} processes", grouped(row.tally.times), grouped(kills));
+        row.control = caught(&kill::kill(&self.me, &Naive, place, rounds)?.tally, "rounds");
         self.row(row);
         Ok(())
     }
@@ -199,22 +192,14 @@ impl Runner {
         }
         let mut row = Row {
             harness: "every system call fails: EIO, ENOSPC, EDQUOT, EINTR, short, once and on",
+            place: String::from("traced"),
             ..Row::default()
         };
-        let mut points = 0;
         for (subject, operations) in STORES.into_iter().zip(self.effort.operations) {
-            let swept = errors::sweep(&self.me, subject, operations)?;
-            points += swept.points;
-            row.acknowledged += swept.acknowledged;
-            row.lost += swept.lost;
-            row.asked += swept.asked;
-            row.wrong += swept.bad;
-            row.texts.extend(swept.texts);
+            row.tally.add(errors::sweep(&self.me, subject, operations)?);
         }
-        row.place = String::from("traced");
-        row.tried = format!("{} points", grouped(points));
-        let control = errors::sweep(&self.me, &Naive, self.effort.operations[0])?;
-        row.control = caught(control.lost, control.bad, "points", control.points);
+        row.tried = format!("{} points", grouped(row.tally.times));
+        row.control = caught(&errors::sweep(&self.me, &Naive, self.effort.operations[0])?, "points");
         self.row(row);
         Ok(())
     }
@@ -226,7 +211,7 @@ impl Runner {
             return Ok(());
         }
         let mut row = Row { harness: HARNESS, place: String::from("model"), ..Row::default() };
-        let (mut states, mut again) = (0, 0);
+        let mut again = 0;
         let effort = |operations, len, durability| Effort {
             operations,
             len,
@@ -237,21 +222,15 @@ impl Runner {
         for subject in STORES {
             for len in [80, 700, 2_500] {
                 let cut = power::cut(&self.me, subject, effort(operations, len, Durability::SyncData))?;
-                let Cut { states: found, again: twice, acknowledged, lost, asked, bad, texts, .. } = cut;
-                states += found;
-                again += twice;
-                row.acknowledged += acknowledged;
-                row.lost += lost;
-                row.asked += asked;
-                row.wrong += bad;
-                row.texts.extend(texts);
+                again += cut.again;
+                row.tally.add(cut.tally);
             }
         }
-        row.tried = format!("{} states, {} of them in recovery", grouped(states), grouped(again));
+        row.tried = format!("{} states, {} of them in recovery", grouped(row.tally.times), grouped(again));
         let control = power::cut(&self.me, &Naive, effort(operations, 700, Durability::SyncData))?;
         let buffered = power::cut(&self.me, &Log, effort(operations, 700, Durability::Buffer))?;
-        if buffered.lost > 0 {
-            row.control = caught(control.lost, control.bad, "states", control.states);
+        if buffered.tally.lost > 0 {
+            row.control = caught(&control.tally, "states");
         }
         self.row(row);
         Ok(())
@@ -265,19 +244,13 @@ impl Runner {
                 continue;
             }
             let mut row = Row { harness: HARNESS, place: kind.name().to_owned(), ..Row::default() };
-            let mut cuts = 0;
+            let cuts = self.effort.cuts;
             for subject in STORES {
-                let done = outage::cut(&self.me, subject, kind, self.effort.cuts, Durability::SyncData)?;
-                cuts += done.cuts;
-                row.acknowledged += done.acknowledged;
-                row.lost += done.lost;
-                row.asked += done.asked;
-                row.wrong += done.bad;
-                row.texts.extend(done.texts);
+                row.tally.add(outage::cut(&self.me, subject, kind, cuts, Durability::SyncData)?);
             }
-            row.tried = format!("{} cuts", grouped(cuts));
-            let control = outage::cut(&self.me, &Log, kind, self.effort.cuts, Durability::Buffer)?;
-            row.control = caught(control.lost, control.bad, "cuts without a sync", control.cuts);
+            row.tried = format!("{} cuts", grouped(row.tally.times));
+            let control = outage::cut(&self.me, &Log, kind, cuts, Durability::Buffer)?;
+            row.control = caught(&control, "cuts without a sync");
             self.row(row);
         }
         Ok(())
@@ -310,22 +283,14 @@ impl Runner {
         &mut self,
         harness: &'static str,
         place: &str,
-        fill: impl Fn(&'static dyn Subject) -> Result<Filled>,
+        fill: impl Fn(&'static dyn Subject) -> Result<Tally>,
     ) -> Result<()> {
         let mut row = Row { harness, place: place.to_owned(), ..Row::default() };
-        let mut runs = 0;
         for subject in STORES {
-            let filled = fill(subject)?;
-            runs += filled.runs;
-            row.acknowledged += filled.acknowledged;
-            row.lost += filled.lost;
-            row.asked += filled.asked;
-            row.wrong += filled.bad;
-            row.texts.extend(filled.texts);
+            row.tally.add(fill(subject)?);
         }
-        row.tried = format!("{} runs", grouped(runs));
-        let control = fill(&Naive)?;
-        row.control = caught(control.lost, control.bad, "runs", control.runs);
+        row.tried = format!("{} runs", grouped(row.tally.times));
+        row.control = caught(&fill(&Naive)?, "runs");
         self.row(row);
         Ok(())
     }
@@ -335,9 +300,9 @@ impl Runner {
         let mut row =
             Row { harness: "readers that follow two writers", place: String::from("log"), ..Row::default() };
         row.tried = format!("{} s, {} records read", done.seconds, grouped(done.got));
-        row.acknowledged = done.written;
-        row.lost = done.missed;
-        row.wrong = done.wrong;
+        row.tally.acknowledged = done.written;
+        row.tally.lost = done.missed;
+        row.tally.bad = done.wrong;
         if done.torn_seen > 0 {
             row.control = Some(format!("saw {} torn ends", grouped(done.torn_seen)));
         }
@@ -357,8 +322,8 @@ impl Runner {
         }
         let mut row = Row { harness: HARNESS, place: String::from("the program"), ..Row::default() };
         row.tried = format!("{} runs, at most {} MiB", bounded.runs, bounded.peak >> 20);
-        row.wrong = bounded.bad;
-        row.texts = bounded.texts.into_iter().filter(|text| text.starts_with("BAD")).collect();
+        row.tally.bad = bounded.bad;
+        row.tally.texts = bounded.texts.into_iter().filter(|text| text.starts_with("BAD")).collect();
         if bounded.control > bounds::PEAK_MAX || self.effort.bounds_part > 1 {
             row.control = Some(format!("{} MiB", bounded.control >> 20));
         }
@@ -381,12 +346,9 @@ impl Runner {
         self.row(Row {
             harness: HARNESS,
             place: String::from("strace"),
-            tried: format!("{} commands, {} runs", swept.scripts, grouped(swept.runs)),
-            acknowledged: swept.done,
-            lost: swept.lost,
-            wrong: swept.bad,
-            texts: swept.texts,
-            control: caught(control.lost, control.bad, "runs", control.runs),
+            tried: format!("{} commands, {} runs", sweep::COMMANDS, grouped(swept.times)),
+            control: caught(&control, "runs"),
+            tally: swept,
             ..Row::default()
         });
         Ok(())
@@ -396,12 +358,13 @@ impl Runner {
 const KILL: &str = "kill -9 one of 2, 4, 8 writers";
 
 /// What was done to a writer that is broken on purpose; nothing, if it wasn't caught.
-fn caught(lost: u64, bad: u64, what: &str, of: u64) -> Option<String> {
+fn caught(control: &Tally, what: &str) -> Option<String> {
+    let Tally { times, lost, bad, .. } = *control;
     let mut text = String::new();
     if lost > 0 {
         let _ = write!(text, "{} lost, ", grouped(lost));
     }
-    (bad > 0).then(|| format!("{text}{} of {} {what} bad", grouped(bad), grouped(of)))
+    (bad > 0).then(|| format!("{text}{} of {} {what} bad", grouped(bad), grouped(times)))
 }
 
 /// What kind of file system a folder is on.

@@ -87,7 +87,7 @@ pub fn by_name(name: &str) -> Result<&'static dyn Subject> {
 }
 
 /// An error of whatever crate, in words.
-pub(crate) fn said<E: std::fmt::Display>(error: E) -> String {
+pub fn said<E: std::fmt::Display>(error: E) -> String {
     error.to_string()
 }
 

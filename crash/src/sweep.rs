@@ -8,10 +8,10 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
 
 use crate::place::quick_folder;
 use crate::subject::{Result, said};
+use crate::tally::{LANES, Tally, side_by_side};
 
 /// What is done to a call.
 const FAULTS: [&str; 4] = ["signal=SIGKILL", "error=EIO", "error=ENOSPC", "error=EINTR"];
@@ -22,17 +22,12 @@ const CALLS: &str = "%file,read,pread64,write,pwrite64,fsync,fdatasync,ftruncate
 /// Seconds after which the program is taken to hang.
 const SECONDS_MAX: &str = "20";
 
-/// Faults that are kept in words.
-const TEXTS_MAX: usize = 20;
-
 /// A command, and how to see what it has done. `$A` is the program; words that begin with `tok-` are what is compared.
 struct Script {
     name: &'static str,
     setup: &'static str,
     command: &'static str,
     state: &'static str,
-    /// It ends with 0 whatever happens.
-    always_ends_well: bool,
 }
 
 const fn script(
@@ -41,7 +36,7 @@ const fn script(
     command: &'static str,
     state: &'static str,
 ) -> Script {
-    Script { name, setup, command, state, always_ends_well: false }
+    Script { name, setup, command, state }
 }
 
 const THREE: &str = "for t in a b c; do $A append k --role user tok-$t; done";
@@ -121,37 +116,11 @@ const SHELL: Script = script(
     "cat log",
 );
 
-/// What sweeping came to.
-#[derive(Clone, Debug, Default)]
-pub struct Swept {
-    /// Commands.
-    pub scripts: u64,
-    /// Runs with a fault.
-    pub runs: u64,
-    /// Runs in which the program told of an error, or was killed.
-    pub refused: u64,
-    /// Runs that ended with 0.
-    pub done: u64,
-    /// Runs that ended with 0 without having done it.
-    pub lost: u64,
-    /// Runs after which anything was wrong.
-    pub bad: u64,
-    /// The first of them, in words.
-    pub texts: Vec<String>,
-}
+/// In larger steps than this the control is not swept: few of its calls are those that it is caught by.
+const CONTROL_STEP: usize = 8;
 
-impl Swept {
-    fn add(&mut self, other: Self) {
-        self.scripts += other.scripts;
-        self.runs += other.runs;
-        self.refused += other.refused;
-        self.done += other.done;
-        self.lost += other.lost;
-        self.bad += other.bad;
-        self.texts.extend(other.texts);
-        self.texts.truncate(TEXTS_MAX);
-    }
-}
+/// How many commands are swept through.
+pub const COMMANDS: usize = SCRIPTS.len();
 
 /// Why this can't be done here, if so.
 pub fn can_sweep() -> Result<()> {
@@ -164,29 +133,21 @@ pub fn can_sweep() -> Result<()> {
     }
 }
 
-/// Sweeps through every `step`th call of every command.
-pub fn sweep(annals: &Path, step: usize, program: Program) -> Result<Swept> {
+/// Sweeps through every `step`th call of every command. Acknowledged is what ended with 0, refused what told of an error or was killed.
+pub fn sweep(annals: &Path, step: usize, program: Program) -> Result<Tally> {
     if program == Program::Shell {
-        return Lane::new(Path::new("/bin/sh"), &SHELL)?.sweep(1);
+        return Lane::new(Path::new("/bin/sh"), &SHELL)?.sweep(step.min(CONTROL_STEP));
     }
-    let lanes: Vec<Result<Swept>> = thread::scope(|scope| {
-        let lane = |lane: usize| {
-            move || -> Result<Swept> {
-                let mut swept = Swept::default();
-                for script in SCRIPTS.iter().skip(lane).step_by(2) {
-                    swept.add(Lane::new(annals, script)?.sweep(step)?);
-                }
-                Ok(swept)
-            }
-        };
-        let lanes = [scope.spawn(lane(0)), scope.spawn(lane(1))];
-        lanes.map(|lane| lane.join().unwrap_or_else(|_| Err(String::from("a panic")))).into()
-    });
-    let mut swept = Swept::default();
-    for lane in lanes {
-        swept.add(lane?);
-    }
-    Ok(swept)
+    let lanes = side_by_side(|lane| {
+        let mut tally = Tally::default();
+        for script in SCRIPTS.iter().skip(lane).step_by(LANES) {
+            tally.add(Lane::new(annals, script)?.sweep(step)?);
+        }
+        Ok(tally)
+    })?;
+    let mut tally = Tally::default();
+    lanes.into_iter().for_each(|lane| tally.add(lane));
+    Ok(tally)
 }
 
 /// One command in a folder of its own.
@@ -214,7 +175,7 @@ impl<'a> Lane<'a> {
         command
     }
 
-    fn sweep(&self, step: usize) -> Result<Swept> {
+    fn sweep(&self, step: usize) -> Result<Tally> {
         fs::create_dir(self.place()).map_err(said)?;
         let made = self.in_place("sh").args(["-ec", self.script.setup]).output().map_err(said)?;
         if !made.status.success() {
@@ -226,14 +187,14 @@ impl<'a> Lane<'a> {
         let before = self.state()?;
         let counts = self.count()?;
         let after = self.state()?;
-        let mut swept = Swept { scripts: 1, ..Swept::default() };
+        let mut tally = Tally::default();
         let points = counts.iter().flat_map(|(call, count)| (1..=*count).map(move |nth| (call, nth)));
         for (call, nth) in points.step_by(step) {
             for fault in FAULTS {
                 self.begin_again()?;
                 let (status, talk) = self.run(call, nth, fault)?;
-                swept.runs += 1;
-                let mut texts = self.judge(status, &talk, &before, &after, &mut swept)?;
+                tally.times += 1;
+                let mut texts = self.judge(status, &talk, &before, &after, &mut tally)?;
                 // Whatever it was, it works now.
                 let again = self.annals().output().map_err(said)?;
                 let now = self.state()?;
@@ -241,18 +202,10 @@ impl<'a> Lane<'a> {
                 if !is_done || (now != after && !self.adds_twice(&before, &after, &now)) {
                     texts.push(format!("afterwards it ends with {} and leaves {now:?}", again.status));
                 }
-                if !texts.is_empty() {
-                    swept.bad += 1;
-                    swept.texts.push(format!(
-                        "{}: {call} {nth} {fault}: {}",
-                        self.script.name,
-                        texts.join("; ")
-                    ));
-                    swept.texts.truncate(TEXTS_MAX);
-                }
+                tally.note(&texts, format_args!("{}: {call} {nth} {fault}", self.script.name));
             }
         }
-        Ok(swept)
+        Ok(tally)
     }
 
     /// A command that was done may have nothing left to do: 1 and 3 say so.
@@ -341,24 +294,22 @@ impl<'a> Lane<'a> {
         talk: &str,
         before: &[String],
         after: &[String],
-        swept: &mut Swept,
+        tally: &mut Tally,
     ) -> Result<Vec<String>> {
         let mut texts = Vec::new();
         // strace ends as the program did.
         let is_killed = status.signal() == Some(9) || status.code() == Some(137);
         match status.code() {
             Some(101 | 134 | 139) => texts.push(format!("it ends with {status}: {talk:.300}")),
-            Some(0) => swept.done += 1,
-            _ => swept.refused += 1,
+            Some(0) => tally.acknowledged += 1,
+            _ => tally.refused += 1,
         }
         if talk.contains("panicked") {
             texts.push(format!("a panic: {talk:.300}"));
         }
         let now = self.state()?;
-        let is_done = status.code() == Some(0) && !self.script.always_ends_well;
-        if is_done && now != after {
-            swept.lost += 1;
-            swept.texts.truncate(TEXTS_MAX - 1);
+        if status.code() == Some(0) && now != after {
+            tally.lost += 1;
             texts.push(format!("it ends with 0 and leaves {now:?}"));
         } else if now != before && now != after {
             texts.push(format!("it ends with {status}, killed: {is_killed}, and leaves {now:?}"));

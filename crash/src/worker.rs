@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jsonl_core::Durability;
 
-use crate::subject::{Result, Setting, Subject, by_name};
+use crate::subject::{Result, Setting, Subject, by_name, said};
 
 /// Says how long a file may become, in the environment of a worker; it takes the limit on when its store is prepared.
 pub const LIMIT: &str = "ANNALS_CRASH_LIMIT";
@@ -62,8 +62,6 @@ pub struct Job {
     pub writer: usize,
     /// How the store is used.
     pub setting: Setting,
-    /// With which operation it begins.
-    pub from: u64,
     /// How it goes about it.
     pub mode: Mode,
 }
@@ -83,6 +81,17 @@ pub enum Mode {
 }
 
 impl Job {
+    /// For a writer of this store.
+    pub fn new(
+        subject: &'static dyn Subject,
+        folder: &Path,
+        writer: usize,
+        setting: Setting,
+        mode: Mode,
+    ) -> Self {
+        Self { subject: subject.name(), folder: folder.to_owned(), writer, setting, mode }
+    }
+
     /// As arguments of the program.
     pub fn args(&self) -> Vec<String> {
         let (mode, count) = match self.mode {
@@ -99,14 +108,13 @@ impl Job {
             self.writer.to_string(),
             self.setting.len.to_string(),
             durability.to_owned(),
-            self.from.to_string(),
             mode.to_owned(),
             count.to_string(),
         ]
     }
 
     fn of(args: &[String]) -> Option<Self> {
-        let [subject, folder, writer, len, durability, from, mode, count] = args else { return None };
+        let [subject, folder, writer, len, durability, mode, count] = args else { return None };
         let count = count.parse().ok()?;
         let durability = if durability == "buffer" { Durability::Buffer } else { Durability::SyncData };
         Some(Self {
@@ -114,7 +122,6 @@ impl Job {
             folder: PathBuf::from(folder),
             writer: writer.parse().ok()?,
             setting: Setting { len: len.parse().ok()?, durability },
-            from: from.parse().ok()?,
             mode: match mode.as_str() {
                 "endless" => Mode::Endless,
                 "few" => Mode::Few(count),
@@ -136,7 +143,7 @@ pub fn run(args: &[String]) -> Result<()> {
         Mode::Folders(count) => {
             for number in 0.. {
                 let folder = job.folder.join(number.to_string());
-                std::fs::create_dir(&folder).map_err(|error| error.to_string())?;
+                std::fs::create_dir(&folder).map_err(said)?;
                 subject.prepare(&folder, 2)?;
                 say(&format!("folder {number}"));
                 try_all(subject, &job, &folder, count);
@@ -159,17 +166,16 @@ fn take_limit() -> Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let Ok(limit) = std::env::var(LIMIT) else { return Ok(()) };
     let limit = Some(limit.parse().map_err(|_| format!("{LIMIT} is no number"))?);
-    setrlimit(Resource::Fsize, Rlimit { current: limit, maximum: limit }).map_err(|error| error.to_string())
+    setrlimit(Resource::Fsize, Rlimit { current: limit, maximum: limit }).map_err(said)
 }
 
 /// Does operations until one fails.
 fn work(subject: &dyn Subject, job: &Job, count: u64) -> Result<()> {
-    let mut n = job.from;
-    let end = job.from.saturating_add(count);
-    while n < end {
+    let mut n = 0;
+    while n < count {
         say("opens");
         let mut handle = subject.open(&job.folder, job.writer, job.setting)?;
-        let turn_end = subject.turn_len().map_or(end, |len| end.min(n + len));
+        let turn_end = subject.turn_len().map_or(count, |len| count.min(n + len));
         while n < turn_end {
             say(&format!("begins {n}"));
             if let Err(error) = handle.apply(n) {

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::ledger::Ledger;
-use crate::subject::{Result, Subject};
+use crate::subject::{Result, Subject, said};
 use crate::worker::{Job, Said};
 
 /// A writer in a process of its own.
@@ -37,7 +37,7 @@ impl Writer {
     /// Starts whatever the command says; it speaks as a worker does.
     pub fn spawn(command: &mut Command, writer: usize) -> Result<Self> {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().map_err(|error| error.to_string())?;
+        let mut child = command.spawn().map_err(said)?;
         let heard = Arc::<Mutex<Vec<u8>>>::default();
         let out = child.stdout.take();
         let to = Arc::clone(&heard);
@@ -60,7 +60,7 @@ impl Writer {
     /// Kills it, whatever it is doing. If it had ended by itself before that, with an error, says so.
     pub fn kill(&mut self) -> Result<()> {
         let _ = self.child.kill();
-        let status = self.child.wait().map_err(|error| error.to_string())?;
+        let status = self.child.wait().map_err(said)?;
         if status.signal() == Some(9) || status.success() {
             return Ok(());
         }
@@ -71,7 +71,7 @@ impl Writer {
     pub fn wait(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
+            if let Some(status) = self.child.try_wait().map_err(said)? {
                 return Ok(status);
             }
             if Instant::now() > deadline {

@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
-use annals_crash::errors::{Swept, sweep};
+use annals_crash::errors::sweep;
 use annals_crash::full::limits;
-use annals_crash::kill::kill;
-use annals_crash::power::{Effort, cut};
+use annals_crash::kill::{Killed, kill};
+use annals_crash::power::{Cut, Effort, cut};
 use annals_crash::subject::{Catalog, Log, Memory, Naive, STORES, Session, Subject, Trust};
+use annals_crash::tally::Tally;
 use annals_crash::trace::can_trace;
 use jsonl_core::Durability;
 
@@ -32,11 +33,10 @@ fn ten_thousand_faults_of_the_system_lose_nothing() {
         [(&Log, 64), (&Session, 6), (&Memory, 16), (&Trust, 2), (&Catalog, 6)];
     let mut points = 0;
     for (subject, operations) in efforts {
-        let Swept { points: found, refused, lost, bad, texts, .. } =
-            sweep(program(), subject, operations).unwrap();
+        let Tally { times, refused, lost, bad, texts, .. } = sweep(program(), subject, operations).unwrap();
         assert!(refused > 0, "{}: no fault was told", subject.name());
         assert_eq!((lost, bad), (0, 0), "{texts:#?}");
-        points += found;
+        points += times;
     }
     assert!(points >= 10_000, "{points} points");
 }
@@ -60,9 +60,9 @@ fn whatever_a_power_cut_leaves_nothing_acknowledged_is_lost() {
         return;
     }
     for subject in STORES {
-        let found = cut(program(), subject, effort(Durability::SyncData)).unwrap();
-        assert_eq!((found.lost, found.bad), (0, 0), "{:#?}", found.texts);
-        assert!(found.states > 500 && found.again > 0 && found.acknowledged > 0, "{found:?}");
+        let Cut { tally, again } = cut(program(), subject, effort(Durability::SyncData)).unwrap();
+        assert_eq!((tally.lost, tally.bad), (0, 0), "{:#?}", tally.texts);
+        assert!(tally.times > 500 && again > 0 && tally.acknowledged > 0, "{tally:?}");
     }
 }
 
@@ -71,20 +71,20 @@ fn a_power_cut_catches_who_does_not_sync_or_writes_in_place() {
     if !is_traceable() {
         return;
     }
-    assert!(cut(program(), &Log, effort(Durability::Buffer)).unwrap().lost > 0);
-    assert!(cut(program(), &Naive, effort(Durability::SyncData)).unwrap().bad > 0);
+    assert!(cut(program(), &Log, effort(Durability::Buffer)).unwrap().tally.lost > 0);
+    assert!(cut(program(), &Naive, effort(Durability::SyncData)).unwrap().tally.bad > 0);
 }
 
 #[test]
 fn whoever_is_killed_loses_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     for subject in STORES {
-        let killed = kill(program(), subject, folder.path(), 8).unwrap();
-        assert_eq!((killed.lost, killed.bad), (0, 0), "{:#?}", killed.texts);
-        assert!(killed.acknowledged > 0);
+        let Killed { tally, .. } = kill(program(), subject, folder.path(), 8).unwrap();
+        assert_eq!((tally.lost, tally.bad), (0, 0), "{:#?}", tally.texts);
+        assert!(tally.acknowledged > 0);
     }
     // Whether a round hits the moment is chance: most do.
-    assert!(kill(program(), &Naive, folder.path(), 12).unwrap().bad > 0);
+    assert!(kill(program(), &Naive, folder.path(), 12).unwrap().tally.bad > 0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::Dice;
-use crate::subject::Result;
+use crate::subject::{Result, said};
 
 /// What a disk writes at once.
 const SECTOR: usize = 512;
@@ -109,7 +109,7 @@ impl Disk {
                 self.folders.insert(child);
                 self.take(&path, child)?;
             } else {
-                let certain = fs::read(&path).map_err(|error| error.to_string())?;
+                let certain = fs::read(&path).map_err(said)?;
                 self.files.insert(child, File { certain, since: Vec::new() });
             }
         }
@@ -181,7 +181,7 @@ impl Disk {
             }
         }
         // Few sectors: every one of them new, old or garbage.
-        let sectors: usize = open.iter().map(|(_, file)| touched(file)).sum();
+        let sectors: usize = open.iter().map(|(_, file)| sectors_of(file).len()).sum();
         if sectors <= SECTORS_ALL && sectors > 0 {
             for names in [&by_folder, &no_names] {
                 for fill in [Sector::Old, Sector::Garbage] {
@@ -296,7 +296,6 @@ impl Image {
     /// Makes it real, instead of whatever is in the folder.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         use std::io::Write;
-        let said = |error: std::io::Error| error.to_string();
         let mut private = fs::DirBuilder::new();
         fs::remove_dir_all(folder).map_err(said)?;
         private.mode(0o700).create(folder).map_err(said)?;
@@ -357,10 +356,6 @@ fn sectors_of(file: &File) -> Vec<usize> {
         }
     }
     sectors.into_iter().collect()
-}
-
-fn touched(file: &File) -> usize {
-    sectors_of(file).len()
 }
 
 /// What is in a folder, in the order of names.

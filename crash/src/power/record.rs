@@ -10,13 +10,12 @@ use nix::errno::Errno;
 
 use super::disk::{Change, Name, Node, ROOT, node_at};
 use crate::calls::number;
-use crate::subject::{Result, Setting, Subject};
+use crate::subject::{Result, Setting, Subject, said};
 use crate::trace::{Action, Call, Ended, Traced};
 use crate::worker::{Job, Mode, Said};
 
 const O_APPEND: u64 = 0o2000;
 const O_TRUNC: u64 = 0o1000;
-const AT_REMOVEDIR: u64 = 0x200;
 
 /// A step of a run.
 #[derive(Clone, Debug)]
@@ -69,13 +68,11 @@ pub(super) fn record(
     setting: Setting,
     operations: u64,
 ) -> Result<Vec<Event>> {
-    let root = folder.canonicalize().map_err(|error| error.to_string())?;
+    let root = folder.canonicalize().map_err(said)?;
     let mut recorder = Recorder { root: root.clone(), ..Recorder::default() };
     recorder.know(&root)?;
-    let mode = Mode::Few(operations);
-    let job = Job { subject: subject.name(), folder: root, writer, setting, from: 0, mode };
-    let mut worker =
-        Traced::start(Command::new(program).args(job.args())).map_err(|error| error.to_string())?;
+    let job = Job::new(subject, &root, writer, setting, Mode::Few(operations));
+    let mut worker = Traced::start(Command::new(program).args(job.args())).map_err(said)?;
     let recorder = RefCell::new(recorder);
     let ended = worker.run(
         |traced, call| recorder.borrow_mut().before(traced, call),
@@ -93,7 +90,7 @@ pub(super) fn record(
 impl Recorder {
     fn know(&mut self, folder: &Path) -> Result<()> {
         self.names.insert(folder.to_owned(), if folder == self.root { ROOT } else { node_at(folder)? });
-        let entries = std::fs::read_dir(folder).map_err(|error| error.to_string())?;
+        let entries = std::fs::read_dir(folder).map_err(said)?;
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             if path.is_dir() {
                 self.know(&path)?;
@@ -174,7 +171,6 @@ impl Recorder {
                 }
             }
             number::RMDIR | number::UNLINK | number::UNLINKAT => {
-                debug_assert!(call.args[2] & !AT_REMOVEDIR == 0 || call.number != number::UNLINKAT);
                 if let Some((path, name)) = self.path(traced, call).and_then(|path| self.name(path)) {
                     self.names.remove(&path);
                     self.events.push(Event::Disk(Change::Remove { name }));
