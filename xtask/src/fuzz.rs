@@ -1,8 +1,11 @@
 //! Runs the fuzz targets, and keeps what they find. Installs nothing; says what to install.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use crate::{Outcome, root};
 
@@ -48,24 +51,36 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         "{:<22}{:>9}{:>14}{:>9}{:>11}  findings",
         "target", "seconds", "executions", "edges", "features"
     );
-    let mut findings = 0;
-    for target in targets {
-        let run = fuzz(&target, seconds)?;
-        let found = if run.finding.is_some() { "1" } else { "0" };
-        println!(
-            "{target:<22}{seconds:>9}{:>14}{:>9}{:>11}  {found}",
-            run.executions, run.edges, run.features
-        );
-        if let Some(talk) = run.finding {
-            findings += 1;
-            eprintln!("{talk}");
+    // A target uses one processor.
+    let lanes = thread::available_parallelism().map_or(1, NonZero::get);
+    let (next, findings) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let lane = || -> Outcome {
+        while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let run = fuzz(target, seconds)?;
+            let found = usize::from(run.finding.is_some());
+            println!(
+                "{target:<22}{seconds:>9}{:>14}{:>9}{:>11}  {found}",
+                run.executions, run.edges, run.features
+            );
+            if let Some(talk) = run.finding {
+                eprintln!("{talk}");
+            }
+            findings.fetch_add(found, Ordering::Relaxed);
+            // A look of a few seconds finds less than merging takes.
+            if seconds >= MERGE_FROM {
+                merge(target)?;
+            }
         }
-        // A look of a few seconds finds less than merging takes.
-        if seconds >= MERGE_FROM {
-            merge(&target)?;
-        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+        lanes.into_iter().try_for_each(|lane| lane.join().unwrap_or_else(|_| Err(String::from("a panic"))))
+    })?;
+    match findings.into_inner() {
+        0 => Ok(()),
+        findings => Err(format!("{findings} targets ended in a finding; see above")),
     }
-    if findings > 0 { Err(format!("{findings} targets ended in a finding; see above")) } else { Ok(()) }
 }
 
 fn can_run() -> Outcome {

@@ -32,10 +32,14 @@ fn main() -> ExitCode {
     let rest = args.get(1..).unwrap_or_default();
     let outcome = match args.first().map(String::as_str) {
         Some("ci") => run(Command::new("bash").arg(".ci/run")),
-        // Some jobs run the program.
-        Some("bench") => run(&mut cargo(&["build", "--release", "--quiet", "-p", "annals"])).and_then(|()| {
-            run(cargo(&["run", "--release", "--quiet", "-p", "annals-benches", "--"]).args(rest))
-        }),
+        Some("bench") => {
+            // What --quick measures says little, so it isn't worth the time that a release build takes.
+            let profile = if rest.iter().any(|arg| arg == "--quick") { "quick" } else { "release" };
+            // Some jobs run the program.
+            run(&mut cargo(&["build", "--profile", profile, "--quiet", "-p", "annals"])).and_then(|()| {
+                run(cargo(&["run", "--profile", profile, "--quiet", "-p", "annals-benches", "--"]).args(rest))
+            })
+        }
         Some("crash") => crash::run(rest),
         Some("fuzz") => fuzz::run(rest),
         Some("sanitize") => sanitize::run(rest),

@@ -1,5 +1,6 @@
 //! House rules that a program can check.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,6 +31,12 @@ const UNSAFE_WORDS: [&str; 3] =
 const SHOWN: [&[&str]; 3] =
     [&["ls", "examples"], &["verify", "examples"], &["search", "ferry route K7", "examples"]];
 
+/// Crates with code that `jsonl-core` brings along at run time, at most.
+const DEPENDENCIES_MAX: usize = 10;
+
+/// Crates that are a macro and nothing else.
+const MACROS: [&str; 1] = ["cfg-if"];
+
 pub(crate) fn run() -> Outcome {
     let mut findings = Vec::new();
     for path in tracked()? {
@@ -37,6 +44,7 @@ pub(crate) fn run() -> Outcome {
         check_file(&path, &text, &mut findings);
     }
     check_readme(&mut findings)?;
+    check_dependencies(&mut findings)?;
     match findings.len() {
         0 => Ok(()),
         count => Err(format!("{}\n{count} findings", findings.join("\n"))),
@@ -108,6 +116,38 @@ fn check_readme(findings: &mut Vec<String>) -> Outcome {
         if text.trim().is_empty() || !readme.contains(text.trim_end()) {
             findings.push(format!("README.md: `annals {}` prints something else:\n{text}", args.join(" ")));
         }
+    }
+    Ok(())
+}
+
+/// Those who take the core get few crates with it, and ARCHITECTURE.md names every one.
+fn check_dependencies(findings: &mut Vec<String>) -> Outcome {
+    let tree =
+        crate::cargo(&["tree", "--quiet", "--package", "jsonl-core", "--edges", "normal,no-proc-macro"])
+            .args(["--prefix", "none", "--format", "{p}", "--target", "x86_64-unknown-linux-gnu"])
+            .current_dir(root())
+            .output();
+    let tree = tree.map_err(|error| format!("cargo tree: {error}"))?;
+    if !tree.status.success() {
+        return Err(format!("cargo tree: {}", String::from_utf8_lossy(&tree.stderr)));
+    }
+    let text = String::from_utf8_lossy(&tree.stdout).into_owned();
+    let names: BTreeSet<&str> = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let map = root().join("ARCHITECTURE.md");
+    let map = fs::read_to_string(map).map_err(|error| format!("ARCHITECTURE.md: {error}"))?;
+    for name in names.iter().filter(|name| !map.contains(&format!("`{name}`"))) {
+        findings.push(format!("ARCHITECTURE.md: jsonl-core brings `{name}` along, which isn't named"));
+    }
+    let count = names.iter().filter(|name| !MACROS.contains(name)).count();
+    if count > DEPENDENCIES_MAX {
+        findings.push(format!(
+            "crates/jsonl-core/Cargo.toml: {count} crates at run time, not {DEPENDENCIES_MAX}"
+        ));
     }
     Ok(())
 }

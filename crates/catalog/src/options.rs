@@ -105,7 +105,8 @@ impl CatalogOptions {
         self
     }
 
-    /// How many threads read; 0 takes rayon's own pool, 1 none but the caller's. The number never changes the result. By default 0.
+    /// How many threads read; 0 stands for the machine's processors, 1 for the caller's thread alone. The number never changes the
+    /// result. By default 0.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;

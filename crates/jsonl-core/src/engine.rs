@@ -2,17 +2,20 @@
 //!
 //! Threads take chunks one after the other. The caller's thread is one of them: it hands over the next result
 //! if that is there, and otherwise works on a chunk itself. Nobody runs further ahead of the hand-over than a
-//! window of chunks, so what is in memory stays bounded: a helper that would leaves, and is called back when
+//! window of chunks, so what is in memory stays bounded: a helper that would leaves, and another is called when
 //! there is room. Only the caller ever waits, and only for a chunk that another thread is working on; so it
-//! makes no difference whether the pool has threads to spare, or the caller is one of the pool's own.
+//! makes no difference whether there are helpers at all.
 
+use std::any::Any;
+use std::num::NonZero;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-use parking_lot::{Condvar, Mutex};
-use rayon::ThreadPoolBuilder;
+use std::sync::{Condvar, OnceLock, PoisonError};
+use std::thread;
 
 use crate::error::Result;
+use crate::mutex::Mutex;
 use crate::reader::Log;
 use crate::report::Report;
 use crate::source::{Buffer, Bytes, Chunk, Ranges};
@@ -50,7 +53,7 @@ impl Log {
             total.append(report);
             Ok(flow)
         };
-        let threads = self.thread_count(bytes.len().saturating_sub(start))?;
+        let threads = self.thread_count(bytes.len().saturating_sub(start));
         let mut buffer = Buffer::default();
         if threads == 1 {
             for index in 0..count {
@@ -63,26 +66,32 @@ impl Log {
         let crew = Crew::new(count, threads as u64 * CHUNKS_AHEAD);
         let helpers = threads - 1;
         let buffers: Vec<_> = (0..helpers).map(|_| Mutex::new(Buffer::default())).collect();
-        self.in_pool(|scope| -> Result<()> {
+        let ended = thread::scope(|scope| -> Result<()> {
             let _stop = StopOnDrop(&crew);
-            let mut called = 0;
             for index in 0..count {
-                // Called at the beginning, and back when there is room for all of them to do something.
+                // Called at the beginning, and again when there is room for all of them to do something.
                 if crew.helping.load(Ordering::Relaxed) == 0 && crew.has_room() {
-                    for _ in 0..helpers {
-                        let buffer = &buffers[called % helpers];
+                    for buffer in &buffers {
                         let (crew, one) = (&crew, &one);
-                        called += 1;
+                        let Some(seat) = Seat::take(self.options.threads) else { break };
                         crew.helping.fetch_add(1, Ordering::Relaxed);
-                        scope.spawn(move |_| {
+                        let help = move || {
+                            let _seat = seat;
                             // Nobody else has it: all helpers had left.
                             let mut buffer = buffer.lock();
-                            let leaving = LeaveOnDrop(crew);
-                            while let Some(index) = crew.next() {
-                                crew.put(index, one(index, &mut buffer));
-                            }
-                            drop(leaving);
-                        });
+                            let worked = catch_unwind(AssertUnwindSafe(|| {
+                                while let Some(index) = crew.next() {
+                                    crew.put(index, one(index, &mut buffer));
+                                }
+                            }));
+                            drop(buffer);
+                            crew.leave(worked.err());
+                        };
+                        // Where no more threads can be had, there are fewer.
+                        if thread::Builder::new().spawn_scoped(scope, help).is_err() {
+                            crew.leave(None);
+                            break;
+                        }
                     }
                 }
                 let done = loop {
@@ -92,7 +101,7 @@ impl Log {
                     match crew.next() {
                         Some(next) if next == index => break one(index, &mut buffer),
                         Some(next) => crew.put(next, one(next, &mut buffer)),
-                        // Somebody is at it. If they panic, so does the scope when it is left.
+                        // Somebody is at it.
                         None => {
                             if !crew.wait_for(index) {
                                 return Ok(());
@@ -106,34 +115,54 @@ impl Log {
                 }
             }
             Ok(())
-        })?;
-        Ok(total)
+        });
+        // What went wrong on a helper's thread goes on on the caller's.
+        let panic = crew.done.lock().panic.take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+        ended.map(|()| total)
     }
 
-    fn thread_count(&self, len: u64) -> Result<usize> {
-        if len < PARALLEL_MIN {
-            return Ok(1);
-        }
+    fn thread_count(&self, len: u64) -> usize {
         match self.options.threads {
-            0 => Ok(rayon::current_num_threads()),
-            1 => Ok(1),
-            threads => {
-                if self.pool.get().is_none() {
-                    // The caller's thread is one of them.
-                    let pool = ThreadPoolBuilder::new().num_threads(threads - 1).build();
-                    let pool = pool.map_err(std::io::Error::other).map_err(self.io("start threads for"))?;
-                    // Somebody else may have been faster; either pool is good.
-                    let _ = self.pool.set(pool);
-                }
-                Ok(threads)
-            }
+            _ if len < PARALLEL_MIN => 1,
+            0 => processors(),
+            threads => threads,
         }
     }
+}
 
-    fn in_pool<'scope, R>(&self, work: impl FnOnce(&rayon::Scope<'scope>) -> R) -> R {
-        match self.pool.get() {
-            Some(pool) => pool.in_place_scope(work),
-            None => rayon::in_place_scope(work),
+/// How many processors this process may use; asked once, for that takes system calls.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+/// The right to help. Those who asked for no number of their own share as many as there are processors, however many read at the
+/// same time.
+struct Seat {
+    is_shared: bool,
+}
+
+/// Seats that are taken of those that are shared.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+impl Seat {
+    fn take(threads: usize) -> Option<Self> {
+        let is_shared = threads == 0;
+        let one_more = |taken| (taken < processors()).then_some(taken + 1);
+        if is_shared {
+            TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        }
+        Some(Self { is_shared })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.is_shared {
+            TAKEN.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -156,8 +185,8 @@ struct Crew<R> {
 struct Done<R> {
     /// A window of results: that of chunk `n` is in slot `n % window`.
     slots: Vec<Option<Result<(R, Report)>>>,
-    /// A helper panicked, and what it worked on will never be done.
-    is_broken: bool,
+    /// What a helper panicked with; what it worked on will never be done.
+    panic: Option<Box<dyn Any + Send>>,
 }
 
 impl<R> Crew<R> {
@@ -168,7 +197,7 @@ impl<R> Crew<R> {
             handed_over: AtomicU64::new(0),
             helping: AtomicUsize::new(0),
             window,
-            done: Mutex::new(Done { slots: (0..window).map(|_| None).collect(), is_broken: false }),
+            done: Mutex::new(Done { slots: (0..window).map(|_| None).collect(), panic: None }),
             one_more: Condvar::new(),
         }
     }
@@ -204,25 +233,21 @@ impl<R> Crew<R> {
     fn wait_for(&self, index: u64) -> bool {
         let mut done = self.done.lock();
         while done.slots[self.slot(index)].is_none() {
-            if done.is_broken {
+            if done.panic.is_some() {
                 return false;
             }
-            self.one_more.wait(&mut done);
+            done = self.one_more.wait(done).unwrap_or_else(PoisonError::into_inner);
         }
         true
     }
-}
 
-/// Says that a helper has left, and how.
-struct LeaveOnDrop<'a, R>(&'a Crew<R>);
-
-impl<R> Drop for LeaveOnDrop<'_, R> {
-    fn drop(&mut self) {
-        self.0.helping.fetch_sub(1, Ordering::Relaxed);
-        if std::thread::panicking() {
-            self.0.done.lock().is_broken = true;
-            self.0.one_more.notify_one();
+    /// A helper leaves, and may have panicked.
+    fn leave(&self, panic: Option<Box<dyn Any + Send>>) {
+        if panic.is_some() {
+            self.done.lock().panic = panic;
+            self.one_more.notify_one();
         }
+        self.helping.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -11,10 +11,9 @@ use std::mem;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::Mutex;
-
 use crate::durability::Durability;
 use crate::error::Error;
+use crate::mutex::Mutex;
 
 /// A batch grows no further by records that would take it beyond this.
 const BATCH_MAX: usize = 64 << 20;
@@ -200,7 +199,7 @@ mod tests {
                 });
             }
         });
-        let disk = String::from_utf8(disk.into_inner()).unwrap();
+        let disk = String::from_utf8(disk.lock().clone()).unwrap();
         assert_eq!(disk.lines().count(), 400);
         assert!(commits.into_inner() < 400, "no commit was shared");
     }

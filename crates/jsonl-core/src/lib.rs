@@ -78,7 +78,7 @@
 //!
 //! - Protect against somebody who wants to deceive: a checksum finds damage, not forgery.
 //! - Lock across machines: network file systems are not supported for writing.
-//! - Start threads of its own. Parallel reading uses rayon's, and [`ReadOptions::threads`] turns it off.
+//! - Leave threads behind. Parallel reading starts some, which end with it; [`ReadOptions::threads`] turns it off.
 //! - Transactions over several records: a crash can leave the first few of a batch.
 
 pub mod checksum;
@@ -97,6 +97,7 @@ mod lock;
     reason = "mapping a file is a promise that no type can express; the module has the contract"
 )]
 mod map;
+mod mutex;
 mod parse;
 mod read_options;
 mod reader;

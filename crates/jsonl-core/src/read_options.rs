@@ -89,8 +89,9 @@ impl ReadOptions {
         }
     }
 
-    /// How many threads parse. 0 takes rayon's own pool, 1 none but the caller's. The number never changes
-    /// the result, and files below 1 MiB are read by the caller's thread alone. By default 0.
+    /// How many threads parse, the caller's being one of them. The number never changes the result, and files below 1 MiB are
+    /// read by the caller's thread alone. With 0 there are as many as the machine has processors, and all that read like this
+    /// at the same time share these. By default 0.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
@@ -212,7 +213,6 @@ impl ReadOptions {
             bytes,
             start: 0,
             options: self.clone(),
-            pool: OnceLock::new(),
             memory: OnceLock::new(),
         })
     }

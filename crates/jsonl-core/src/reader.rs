@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use rayon::ThreadPool;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -48,7 +47,6 @@ pub struct Log {
     /// Where reading begins.
     pub(crate) start: u64,
     pub(crate) options: ReadOptions,
-    pub(crate) pool: OnceLock<ThreadPool>,
     pub(crate) memory: OnceLock<Bytes>,
 }
 
@@ -185,7 +183,6 @@ impl Log {
             bytes,
             start: span.offset,
             options: self.options.clone(),
-            pool: OnceLock::new(),
             memory: OnceLock::new(),
         })
     }

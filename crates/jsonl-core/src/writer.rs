@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::checksum::{self, Seal};
@@ -25,6 +24,7 @@ use crate::durability::{Durability, sync_folder_of};
 use crate::error::{Error, Result};
 use crate::group::{Failure, Queue};
 use crate::lock::{self, Gate, Note};
+use crate::mutex::Mutex;
 use crate::reader::{Log, refuse_others};
 use crate::replace::{self, Replacement};
 use crate::report::{DamageKind, Span};

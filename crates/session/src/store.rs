@@ -105,7 +105,7 @@ impl StoreOptions {
         self
     }
 
-    /// On how many threads a history is read; 0 for all that rayon has. By default 0.
+    /// On how many threads a history is read; 0 stands for the machine's processors. By default 0.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;

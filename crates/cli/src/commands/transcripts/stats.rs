@@ -277,8 +277,7 @@ fn print(sums: &BTreeMap<String, Sums>, by: By, out: &mut Out) -> Result<Exit, F
             size(sums.duplicate_bytes),
         ]
     };
-    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    table::print(&head, &cells, Vec::clone, &[1, 2, 3, 4, 5, 6, 7, 8, 9], |_| Paint::Plain, out)?;
+    table::print(&head, &rows, cells, &[1, 2, 3, 4, 5, 6, 7, 8, 9], |_| Paint::Plain, out)?;
     if left_out > 0 {
         out.note(format_args!("{} more; --json has them", count(left_out as u64)));
     }
