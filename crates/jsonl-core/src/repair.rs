@@ -178,12 +178,12 @@ impl RepairOptions {
             return Ok(found.into_repaired(report));
         }
         let (kept_in, removed) = new_beside(path)?;
-        let kept = Some(BufWriter::new(removed));
-        let mut done = Found { kept, kept_in: kept_in.clone(), ..Found::default() };
+        let kept = Some(Kept { path: kept_in.clone(), file: BufWriter::new(removed) });
+        let mut done = Found { kept, ..Found::default() };
         let mut report = Report::default();
         let replaced = writer.rewrite(|new| {
             report = self.sort_out(&log, &mut done, &mut |line| new.verbatim(line))?;
-            done.sync_kept(&kept_in)
+            done.sync_kept()
         });
         if let Err(error) = replaced {
             // If the new log is in its place already, this is the only copy of what was taken out.
@@ -259,11 +259,16 @@ type Keep<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
 /// What does not belong there, and the file that gets it, if any.
 #[derive(Default)]
 struct Found {
-    kept_in: PathBuf,
-    kept: Option<BufWriter<File>>,
+    kept: Option<Kept>,
     removed_len: u64,
     salvaged: u64,
     terminated: bool,
+}
+
+/// Where it is kept.
+struct Kept {
+    path: PathBuf,
+    file: BufWriter<File>,
 }
 
 impl Found {
@@ -296,13 +301,13 @@ impl Found {
 
     fn store(&mut self, bytes: &[u8]) -> Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        kept.write_all(bytes).map_err(Error::io("write", &self.kept_in))
+        kept.file.write_all(bytes).map_err(Error::io("write", &kept.path))
     }
 
-    fn sync_kept(&mut self, path: &Path) -> Result<()> {
-        let Some(kept) = &mut self.kept else { return Ok(()) };
-        kept.flush()
-            .and_then(|()| Durability::SyncAll.apply(kept.get_ref()))
+    fn sync_kept(&mut self) -> Result<()> {
+        let Some(Kept { path, file }) = &mut self.kept else { return Ok(()) };
+        file.flush()
+            .and_then(|()| Durability::SyncAll.apply(file.get_ref()))
             .map_err(Error::io("write", path))?;
         sync_folder_of(path).map_err(Error::io("sync the folder of", path))
     }
@@ -331,5 +336,30 @@ fn new_beside(log: &Path) -> Result<(PathBuf, File)> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
             Err(error) => return Err(Error::io("create", &path)(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_becomes_shorter_while_it_is_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.jsonl");
+        fs::write(&path, b"1\n2\n3\n").unwrap();
+        let options = RepairOptions::new();
+        let log = options.read.open(&path).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(2).unwrap();
+        let sorted = options.sort_out(&log, &mut Found::default(), &mut |_| Ok(()));
+        assert!(matches!(sorted, Err(Error::Shrunk { missing: 4, .. })), "{sorted:?}");
+        // Also in the middle of a line that is too long to be in a chunk.
+        let kept = Kept {
+            path: path.clone(),
+            file: BufWriter::new(File::create(folder.path().join("kept")).unwrap()),
+        };
+        let mut found = Found { kept: Some(kept), ..Found::default() };
+        let removed = found.remove_span(&log, Span { offset: 1, len: 5 });
+        assert!(matches!(removed, Err(Error::Shrunk { missing: 4, .. })), "{removed:?}");
     }
 }

@@ -161,6 +161,27 @@ mod tests {
     }
 
     #[test]
+    fn the_head_of_a_long_name_is_as_long_as_whole_escapes_allow() {
+        for plain in HEAD_LEN_MAX - 7..=HEAD_LEN_MAX {
+            let name = encode_key(&("x".repeat(plain) + &":".repeat(100)));
+            let head = "x".repeat(plain) + &"%3a".repeat((HEAD_LEN_MAX - plain) / 3);
+            assert_eq!(name.split_once(DIGEST_MARK).unwrap().0, head);
+            assert!(is_long_name(&name));
+        }
+    }
+
+    #[test]
+    fn only_a_short_head_and_a_whole_digest_are_a_long_name() {
+        let digest = "0".repeat(64);
+        let name = |head: usize, digest: &str| format!("{}{DIGEST_MARK}{digest}", "x".repeat(head));
+        assert!(is_long_name(&name(HEAD_LEN_MAX, &digest)) && is_long_name(&name(0, &digest)));
+        assert!(!is_long_name(&name(HEAD_LEN_MAX + 1, &digest)));
+        assert!(!is_long_name(&name(9, &digest[1..])) && !is_long_name(&name(9, &(digest.clone() + "0"))));
+        assert!(!is_long_name(&name(9, &digest.replace('0', "A"))));
+        assert!(!is_long_name(&digest));
+    }
+
+    #[test]
     fn what_is_no_name_is_not_taken_for_one() {
         for name in ["", "%", "%4", "%zz", "%61", "%3A", "%+1", "a/b", "A", ".a", "con", "a~b"] {
             assert_eq!(decode_key(name), None, "{name}");

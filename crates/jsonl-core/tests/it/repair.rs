@@ -1,6 +1,8 @@
 //! Does a repair take out what is no record, keep it, and touch nothing else?
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jsonl_core::{DamageKind, Error, RepairOptions, Seals, WriteOptions};
@@ -14,8 +16,10 @@ fn records_stay_byte_for_byte_and_the_rest_is_kept() {
     let dry = RepairOptions::new().dry_run(true).repair(&place.path).unwrap();
     assert_eq!(place.bytes(), bytes);
     assert_eq!(dry.kept_in, None);
+    let verified = place.log().verify().unwrap();
     let repaired = RepairOptions::new().repair(&place.path).unwrap();
     assert_eq!((dry.removed_len, &dry.report), (repaired.removed_len, &repaired.report));
+    assert_eq!((repaired.report.lines, repaired.report.bytes), (verified.lines, verified.bytes));
     check_accounted(&repaired.report, bytes.len());
     let naive = naive_records(&bytes);
     let records: Vec<u8> = naive
@@ -76,6 +80,7 @@ fn oversize_lines_are_taken_out_whole() {
     let place = Place::with(["1\n", &long, "2\n"].concat());
     let repaired = RepairOptions::new().max_line_len(1 << 20).repair(&place.path).unwrap();
     assert_eq!(repaired.report.count(DamageKind::TooLong), 1);
+    assert_eq!(repaired.report.lines, 3);
     assert_eq!(fs::read(repaired.kept_in.unwrap()).unwrap(), long.as_bytes());
     assert_eq!(place.bytes(), b"1\n2\n");
 }
@@ -91,6 +96,37 @@ fn a_log_that_somebody_writes_is_not_repaired() {
     writer.close().unwrap();
     RepairOptions::new().repair(&place.path).unwrap();
     assert_eq!(place.bytes(), b"1\n");
+}
+
+#[test]
+fn a_byte_order_mark_is_nothing_but_damage_where_no_file_begins() {
+    let place = Place::with("1\n\u{FEFF}2\n3\n");
+    let repaired = RepairOptions::new().repair(&place.path).unwrap();
+    assert_eq!(place.bytes(), b"1\n3\n");
+    assert_eq!(fs::read(repaired.kept_in.unwrap()).unwrap(), "\u{FEFF}2\n".as_bytes());
+}
+
+#[test]
+fn each_setting_leaves_the_others_alone() {
+    let deep = "[[[1]]]\n[1]\n";
+    let place = Place::with(deep);
+    let done = Arc::new(AtomicU64::new(0));
+    let options = RepairOptions::new()
+        .dry_run(true)
+        .salvage(true)
+        .wait(Duration::ZERO)
+        .max_line_len(100)
+        .seals(Seals::Ignore)
+        .max_nesting(2)
+        .progress(Arc::clone(&done));
+    // Somebody writes; a dry run waits for nobody.
+    let writer = WriteOptions::new().open(&place.path).unwrap();
+    let looked = options.repair(&place.path).unwrap();
+    assert_eq!((looked.removed_len, looked.salvaged, looked.kept_in), (8, 0, None));
+    assert_eq!(done.load(Ordering::Relaxed), deep.len() as u64);
+    assert!(matches!(options.dry_run(false).repair(&place.path), Err(Error::Busy { .. })));
+    writer.close().unwrap();
+    assert_eq!(place.bytes(), deep.as_bytes());
 }
 
 #[test]
