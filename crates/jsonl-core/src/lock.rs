@@ -274,4 +274,27 @@ mod tests {
             assert_eq!(utc(seconds), date);
         }
     }
+
+    /// The slow way: one day after the other.
+    #[test]
+    fn every_day_of_five_hundred_years_has_its_date() {
+        let (mut year, mut month, mut day) = (1970_u64, 1, 1);
+        for number in 0..500 * 365 {
+            let seconds = number * 86_400 + number % 86_400;
+            assert!(utc(seconds).starts_with(&format!("{year:04}-{month:02}-{day:02}T")), "day {number}");
+            let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+            let days = match month {
+                2 => 28 + u64::from(is_leap),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            day += 1;
+            if day > days {
+                (month, day) = (month + 1, 1);
+            }
+            if month > 12 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+    }
 }

@@ -344,6 +344,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_taken_out_has_to_be_on_the_device_before_the_log_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept");
+        File::create(&path).unwrap();
+        // It can't be written to.
+        let kept = Kept { path: path.clone(), file: BufWriter::new(File::open(&path).unwrap()) };
+        let mut found = Found { kept: Some(kept), ..Found::default() };
+        found.store(b"x\n").unwrap();
+        assert!(found.sync_kept().is_err());
+        assert!(new_beside(&folder.path().join("missing/log.jsonl")).is_err());
+        assert_eq!(new_beside(&path).unwrap().0, folder.path().join("kept.removed-1"));
+        assert_eq!(new_beside(&path).unwrap().0, folder.path().join("kept.removed-2"));
+    }
+
+    #[test]
     fn a_log_that_becomes_shorter_while_it_is_read_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.jsonl");
