@@ -230,12 +230,20 @@ fn read_note(log: &Path) -> Option<(NoteText, Option<SystemTime>)> {
 #[cfg(target_os = "linux")]
 fn pids_in_kernel(log: &Metadata) -> Vec<u32> {
     use std::os::linux::fs::MetadataExt;
-    let device = log.st_dev();
-    let major = (device >> 8 & 0xFFF) | (device >> 32 & !0xFFF);
-    let minor = (device & 0xFF) | (device >> 12 & !0xFF);
-    let same_device = format!("{major:02x}:{minor:02x}");
-    let inode = log.st_ino().to_string();
-    let Ok(locks) = fs::read_to_string("/proc/locks") else { return Vec::new() };
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    pids_in(&locks, &device_text(log.st_dev()), &log.st_ino().to_string())
+}
+
+/// The device of a file as `/proc/locks` has it.
+#[cfg(target_os = "linux")]
+fn device_text(device: u64) -> String {
+    let major = (device >> 8 & 0xFFF) | (device >> 32 & 0xFFFF_F000);
+    let minor = (device & 0xFF) | (device >> 12 & 0xFFFF_FF00);
+    format!("{major:02x}:{minor:02x}")
+}
+
+#[cfg(target_os = "linux")]
+fn pids_in(locks: &str, same_device: &str, inode: &str) -> Vec<u32> {
     let held: Vec<(&str, u32)> = locks
         .lines()
         .filter_map(|line| {
@@ -272,6 +280,49 @@ mod tests {
             (4_102_444_799, "2099-12-31T23:59:59Z"),
         ] {
             assert_eq!(utc(seconds), date);
+        }
+    }
+
+    #[test]
+    fn a_holder_is_said_as_far_as_it_is_known() {
+        let mut holder = Holder { pid: None, program: None, since: None };
+        assert_eq!(holder.to_string(), "another process");
+        holder.pid = Some(47);
+        holder.program = Some(String::from("annals"));
+        assert_eq!(holder.to_string(), "process 47 (annals)");
+        holder.since = Some(UNIX_EPOCH + Duration::from_secs(1_795_161_600));
+        assert_eq!(holder.to_string(), "process 47 (annals) since 2026-11-20T08:00:00Z");
+    }
+
+    #[test]
+    fn a_note_that_is_too_long_to_be_ours_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log.jsonl");
+        let note = |len: usize| format!("{{\"pid\":47,\"program\":\"{}\"}}", "x".repeat(len - 23));
+        for (len, is_read) in [(4095, true), (4096, true), (4097, false)] {
+            fs::write(beside(&log, ".annals-lock"), note(len)).unwrap();
+            assert_eq!(fs::metadata(beside(&log, ".annals-lock")).unwrap().len(), len as u64);
+            assert_eq!(read_note(&log).is_some(), is_read, "{len} bytes");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_kernels_list_tells_who_holds_a_file() {
+        let locks = "1: FLOCK  ADVISORY  WRITE 11 fe:00:77 0 EOF\n\
+                     1: -> FLOCK  ADVISORY  WRITE 12 fe:00:77 0 EOF\n\
+                     2: POSIX  ADVISORY  WRITE 13 fe:00:77 0 EOF\n\
+                     3: FLOCK  ADVISORY  READ 14 fe:01:77 0 EOF\n\
+                     4: FLOCK  ADVISORY  WRITE 15 fe:00:78 0 EOF\n\
+                     5: FLOCK  ADVISORY  WRITE nobody fe:00:77 0 EOF\n";
+        assert_eq!(pids_in(locks, "fe:00", "77"), [11]);
+        assert_eq!(pids_in(locks, "fe:01", "77"), [14]);
+        // Some file systems show another device here: then all with this number.
+        assert_eq!(pids_in(locks, "00:2a", "77"), [11, 14]);
+        assert!(pids_in(locks, "fe:00", "79").is_empty());
+        for device in [0xFE00, 0x0801, 0xF_FF12_3456, u64::MAX, 0x1234_5678_9ABC_DEF0] {
+            let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+            assert_eq!(device_text(device), format!("{major:02x}:{minor:02x}"), "{device:x}");
         }
     }
 
