@@ -645,6 +645,16 @@ impl Writer {
     }
 }
 
+/// Whether a name that can't be carried to the device may be left to others: whoever made a file in a folder that can't be read or
+/// synced has answered for its name.
+fn is_answered_for(is_new: bool, kind: io::ErrorKind) -> bool {
+    let is_refused = matches!(
+        kind,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    );
+    is_refused && !is_new
+}
+
 impl Disk {
     fn new(file: File, gate: Gate, is_new: bool, path: &Path) -> Result<Self> {
         let identity = Identity::of(&file.metadata().map_err(Error::io("look at", path))?);
@@ -667,15 +677,8 @@ impl Disk {
         if self.name_is_synced {
             return Ok(());
         }
-        let refused = |kind| {
-            matches!(
-                kind,
-                io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-            )
-        };
         match sync_folder_of(path) {
-            // Whoever made it in a folder that can't be read or synced has answered for its name.
-            Err(error) if !self.is_new && refused(error.kind()) => {}
+            Err(error) if is_answered_for(self.is_new, error.kind()) => {}
             synced => synced.map_err(|error| Failure::io("sync the folder of", error))?,
         }
         self.name_is_synced = true;

@@ -271,3 +271,41 @@ mod other {
         refuse(folder)
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    /// A folder and a file in it that nobody else can change.
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().canonicalize().unwrap().join("file");
+        fs::write(&file, b"x").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        (folder, file)
+    }
+
+    /// Somebody may put a link there after the path was looked at.
+    #[test]
+    fn a_link_in_the_place_of_the_file_is_not_followed() {
+        let (_folder, file) = place();
+        let link = file.with_file_name("link");
+        symlink(&file, &link).unwrap();
+        assert!(look_at(&file, u64::MAX).is_ok());
+        assert!(look_at(&link, u64::MAX).is_err());
+    }
+
+    #[test]
+    fn only_what_is_gone_may_be_missing() {
+        let (_folder, file) = place();
+        let circle = file.with_file_name("circle");
+        symlink(&circle, &circle).unwrap();
+        assert_eq!(canonical_or_gone(&file.with_file_name("gone")).unwrap(), file.with_file_name("gone"));
+        assert_eq!(canonical_or_gone(&file.join("below")).unwrap(), file.join("below"));
+        assert!(matches!(canonical_or_gone(&circle), Err(Error::Io { .. })));
+    }
+}

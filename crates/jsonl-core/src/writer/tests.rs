@@ -82,3 +82,24 @@ fn a_sync_that_succeeds_after_another_failed_acknowledges_nothing() {
     log.disk.lock().is_poisoned = true;
     assert!(matches!(log.sync_file(&file, Durability::SyncData), Err(Failure::Poisoned)));
 }
+
+#[test]
+fn only_a_refusal_to_sync_the_folder_of_somebody_elses_file_is_passed_over() {
+    for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::InvalidInput, io::ErrorKind::Unsupported] {
+        assert!(is_answered_for(false, kind) && !is_answered_for(true, kind));
+    }
+    assert!(!is_answered_for(false, io::ErrorKind::Other) && !is_answered_for(true, io::ErrorKind::Other));
+}
+
+#[test]
+fn a_name_that_can_not_be_synced_fails_the_first_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.jsonl");
+    let log = WriteOptions::new().create(true).open(&path).unwrap();
+    let mut disk = log.disk.lock();
+    disk.name_is_synced = false;
+    assert!(disk.sync_name(&folder.path().join("gone/log.jsonl")).is_err());
+    assert!(disk.sync_name(&path).is_ok());
+    // Once is enough.
+    assert!(disk.sync_name(&folder.path().join("gone/log.jsonl")).is_ok());
+}

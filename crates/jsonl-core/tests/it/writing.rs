@@ -391,6 +391,17 @@ struct Numbered {
 }
 
 #[test]
+fn nothing_appended_changes_nothing() {
+    for durability in [Durability::Buffer, Durability::SyncData] {
+        let place = Place::with("1\n{\"torn\":");
+        let log = WriteOptions::new().durability(durability).open(&place.path).unwrap();
+        assert!(log.append_all(Vec::<Value>::new()).unwrap().is_empty());
+        log.close().unwrap();
+        assert_eq!(place.bytes(), b"1\n{\"torn\":");
+    }
+}
+
+#[test]
 fn a_transaction_numbers_records_without_gaps_over_handles_and_threads() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.jsonl");
