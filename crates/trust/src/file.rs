@@ -279,6 +279,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::error::Reason;
 
     /// A folder and a file in it that nobody else can change.
     fn place() -> (tempfile::TempDir, PathBuf) {
@@ -297,6 +298,41 @@ mod tests {
         symlink(&file, &link).unwrap();
         assert!(look_at(&file, u64::MAX).is_ok());
         assert!(look_at(&link, u64::MAX).is_err());
+        let folder = file.with_file_name("folder");
+        symlink(file.parent().unwrap(), &folder).unwrap();
+        let refused = look_at(&folder.join("file"), u64::MAX);
+        assert!(matches!(refused, Err(Error::Unsafe { reason: Reason::Link { .. }, .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_folder_is_looked_at_and_all_above_it() {
+        let (_folder, file) = place();
+        let (above, below) = (file.with_file_name("above"), file.with_file_name("above").join("below"));
+        fs::create_dir_all(&below).unwrap();
+        for folder in [&above, &below] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        assert!(check_folder(&below).is_ok());
+        for folder in [&above, &below] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o720)).unwrap();
+            assert!(check_folder(&below).is_err(), "{}", folder.display());
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+    }
+
+    /// The kernel says that this file is empty, and then it isn't.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_too_large() {
+        let path = Path::new("/proc/version");
+        for max_len in [1, 10] {
+            let refused = read(path, max_len).map(|found| found.bytes);
+            assert!(
+                matches!(refused, Err(Error::Unsafe { reason: Reason::TooLarge { .. }, .. })),
+                "{refused:?}"
+            );
+        }
+        assert!(read(path, 1 << 20).unwrap().bytes.starts_with(b"Linux"));
     }
 
     #[test]
