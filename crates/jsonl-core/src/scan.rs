@@ -203,12 +203,9 @@ pub fn unescape(content: &[u8]) -> Cow<'_, str> {
         let (decoded, len) = escape(&content[at..]);
         out.push(decoded);
         start = at + len;
-        match content[start..].iter().take(NEAR).position(|&byte| byte == b'\\') {
-            Some(found) => at = start + found,
-            None => match memchr::memchr(b'\\', &content[start..]) {
-                Some(found) => at = start + found,
-                None => break,
-            },
+        match next_backslash(content, start) {
+            Some(found) => at = found,
+            None => break,
         }
     }
     push_between(&mut out, text, start..text.len());
@@ -223,8 +220,18 @@ fn push_between(out: &mut String, text: &str, range: Range<usize>) {
     }
 }
 
-/// Within so many bytes, looking at each is faster than calling a vectorised search.
-const NEAR: usize = 16;
+/// Escapes are near each other where there are any, so calling a vectorised search for each costs more than it finds.
+#[inline]
+fn next_backslash(content: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at = skip_plain(content, at);
+        match content.get(at)? {
+            b'\\' => return Some(at),
+            // No string of JSON has these, but whoever asks may have something else.
+            _ => at += 1,
+        }
+    }
+}
 
 /// Piece by piece, for text that is not UTF-8; also the slow twin.
 fn unescape_lossy(content: &[u8]) -> Cow<'_, str> {
