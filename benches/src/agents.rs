@@ -9,8 +9,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::agents_corpus::{ABSENT, FREQUENT, Home, RARE, make};
-use crate::corpus::Size;
-use crate::measure::{Table, Target, Work, side};
+use annals_benches::corpus::Size;
+use annals_benches::measure::{Table, Target, Work, side};
 
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let program = std::env::current_exe().unwrap().with_file_name("annals");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::corpus::{Random, text};
+use annals_benches::corpus::{Random, text};
 
 /// In one of some thousand texts.
 pub(crate) const RARE: &str = "xylograph";

@@ -1,5 +1,6 @@
 //! Append, per durability and number of threads.
 
+use std::cell::LazyCell;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::thread;
 
 use jsonl_core::{Durability, Locking, WriteOptions, Writer, checksum};
 
-use crate::corpus::{Random, Size, Turn, turn};
-use crate::measure::{Table, Target, Work, side};
+use annals_benches::corpus::{Random, Size, Turn, turn};
+use annals_benches::measure::{Table, Target, Work, side};
 
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
@@ -17,8 +18,11 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
         Size::Full => (50_000, 1_000),
     };
     for (name, content_len) in [("small", 60), ("chat", 10_000)] {
-        let mut random = Random(3);
-        let turns: Vec<Turn> = (0..1000).map(|n| turn(&mut random, n, content_len)).collect();
+        // Made when the first job wants them, for instructions are counted, too.
+        let turns = LazyCell::new(|| {
+            let mut random = Random(3);
+            (0..1000).map(|n| turn(&mut random, n, content_len)).collect()
+        });
         let buffered = if name == "chat" { buffered / 10 } else { buffered };
         append_buffered(folder.path(), name, &turns, buffered, table);
         append_synced(folder.path(), name, &turns, synced, table);
@@ -59,7 +63,13 @@ fn bare(path: &Path, turns: &[Turn], count: usize, sync: Option<Durability>) -> 
     written(path, 0)
 }
 
-fn append_buffered(folder: &Path, name: &str, turns: &[Turn], count: usize, table: &mut Table) {
+fn append_buffered<F: FnOnce() -> Vec<Turn>>(
+    folder: &Path,
+    name: &str,
+    turns: &LazyCell<Vec<Turn>, F>,
+    count: usize,
+    table: &mut Table,
+) {
     let cases = [
         ("append Buffer, lock held", Locking::Held, false, 1.5),
         ("append Buffer, lock held, checksum", Locking::Held, true, 2.0),
@@ -84,7 +94,13 @@ fn append_buffered(folder: &Path, name: &str, turns: &[Turn], count: usize, tabl
     }
 }
 
-fn append_synced(folder: &Path, name: &str, turns: &[Turn], count: usize, table: &mut Table) {
+fn append_synced<F: FnOnce() -> Vec<Turn>>(
+    folder: &Path,
+    name: &str,
+    turns: &LazyCell<Vec<Turn>, F>,
+    count: usize,
+    table: &mut Table,
+) {
     for durability in [Durability::SyncData, Durability::SyncAll] {
         table.compare(
             &format!("append {durability:?}, 1 thread, {name}"),

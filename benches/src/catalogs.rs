@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use annals_catalog::{Catalog, CatalogOptions, EVENTS, Find, Observation, Rules};
 use serde_json::{Map, Value, json};
 
-use crate::corpus::{Random, Size};
-use crate::measure::{Table, Target, Work, side};
+use annals_benches::corpus::{Random, Size};
+use annals_benches::measure::{Table, Target, Work, side};
 
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
@@ -26,7 +26,7 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
 }
 
 /// A log of so many sessions, each with a few events, as sessions-db writes it.
-fn write_log(root: &Path, sessions: u64, events: u64) {
+pub(crate) fn write_log(root: &Path, sessions: u64, events: u64) {
     fs::create_dir_all(root).unwrap();
     let mut out = std::io::BufWriter::new(File::create(root.join(EVENTS)).unwrap());
     let mut random = Random(17);

@@ -10,9 +10,12 @@ use std::path::{Path, PathBuf};
 use jsonl_core::checksum;
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Size {
+/// How much is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// For whether it works.
     Quick,
+    /// For how fast it is.
     Full,
 }
 
@@ -32,31 +35,46 @@ impl Size {
     }
 }
 
+/// A record of the corpora.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Turn {
-    pub(crate) role: String,
-    pub(crate) ts: String,
-    pub(crate) n: u64,
-    pub(crate) content: String,
+pub struct Turn {
+    /// Who said it.
+    pub role: String,
+    /// When.
+    pub ts: String,
+    /// Counted from 0.
+    pub n: u64,
+    /// What was said.
+    pub content: String,
 }
 
 /// One corpus in its forms.
-pub(crate) struct Corpus {
-    pub(crate) name: &'static str,
-    pub(crate) plain: PathBuf,
-    pub(crate) sealed: PathBuf,
+#[derive(Debug)]
+pub struct Corpus {
+    /// What it is called.
+    pub name: &'static str,
+    /// Records as they are.
+    pub plain: PathBuf,
+    /// With a checksum each.
+    pub sealed: PathBuf,
     /// For the tail: a small file and a large one of the same lines.
-    pub(crate) short: PathBuf,
-    pub(crate) large: PathBuf,
+    pub short: PathBuf,
+    /// The large one.
+    pub large: PathBuf,
 }
 
-pub(crate) struct Corpora {
-    pub(crate) chat: Corpus,
-    pub(crate) small: Corpus,
+/// All of them.
+#[derive(Debug)]
+pub struct Corpora {
+    /// Long turns.
+    pub chat: Corpus,
+    /// Short ones.
+    pub small: Corpus,
 }
 
 impl Corpora {
-    pub(crate) fn in_folder(folder: &Path, size: Size) -> Self {
+    /// In a folder, made if they aren't there.
+    pub fn in_folder(folder: &Path, size: Size) -> Self {
         let corpus = |name, content_len: fn(&mut Random) -> usize| {
             let path = |kind: &str, len: u64| folder.join(format!("{name}-{kind}-{}.jsonl", len >> 20));
             let made = |kind, len, sealed| {
@@ -72,16 +90,25 @@ impl Corpora {
                 large: made("plain", size.large(), false),
             }
         };
-        Self {
-            // Evenly over the orders of magnitude, with a lean to the short ones.
-            chat: corpus("chat", |random| (200.0 * 480_f64.powf(random.part().powf(1.25))) as usize),
-            small: corpus("small", |random| 30 + random.below(110)),
-        }
+        Self { chat: corpus("chat", chat_len), small: corpus("small", |random| 30 + random.below(110)) }
     }
 }
 
+/// Evenly over the orders of magnitude, with a lean to the short ones.
+fn chat_len(random: &mut Random) -> usize {
+    (200.0 * 480_f64.powf(random.part().powf(1.25))) as usize
+}
+
+/// *chat*, unsealed, of about so many bytes.
+pub fn chat(folder: &Path, len: u64) -> PathBuf {
+    let path = folder.join(format!("chat-plain-{}.jsonl", len >> 20));
+    make(&path, len, false, chat_len);
+    path
+}
+
 /// Numbers that look random and are the same every time (Steele's splitmix64).
-pub(crate) struct Random(pub(crate) u64);
+#[derive(Debug)]
+pub struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -91,11 +118,13 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
+    /// A number below a bound.
+    pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    pub(crate) fn part(&mut self) -> f64 {
+    /// From 0 to below 1.
+    pub fn part(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
@@ -136,7 +165,7 @@ const WORDS: [&str; 32] = [
 ];
 
 /// Text of about so many bytes: words, line breaks, now and then a tab.
-pub(crate) fn text(random: &mut Random, len: usize) -> String {
+pub fn text(random: &mut Random, len: usize) -> String {
     let mut text = String::with_capacity(len + 32);
     while text.len() < len {
         // The square makes the first words the frequent ones.
@@ -152,7 +181,8 @@ pub(crate) fn text(random: &mut Random, len: usize) -> String {
     text
 }
 
-pub(crate) fn turn(random: &mut Random, n: u64, content_len: usize) -> Turn {
+/// A turn with a text of about so many bytes.
+pub fn turn(random: &mut Random, n: u64, content_len: usize) -> Turn {
     let role = ["user", "assistant", "assistant", "tool"][random.below(4)];
     let second = n % 86_400;
     let ts = format!("2026-08-21T{:02}:{:02}:{:02}.000Z", second / 3600, second / 60 % 60, second % 60);

@@ -1,48 +1,93 @@
-//! Throughput and latency, with the naive way beside ours, in one run.
-//!
-//! Machines differ and are noisy, so only ratios count: both sides run alternately, several times, and medians
-//! are compared. Every job gives an answer, and the answers of both sides have to be the same.
+//! Measures annals beside what people would use instead; `cargo xtask bench` builds and runs it.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
 mod agents;
 mod agents_corpus;
 mod appending;
 mod catalogs;
-mod corpus;
-mod measure;
+mod chart;
+mod gate;
+mod growth;
 #[cfg(unix)]
 mod memories;
-mod originals;
+mod processes;
 mod reading;
 mod sessions;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use corpus::{Corpora, Size};
-use measure::Table;
+use annals_benches::corpus::{Corpora, Size};
+use annals_benches::measure::{Output, Table};
+use annals_benches::saved;
 
-fn main() {
+const USAGE: &str = "\
+usage: cargo xtask bench [--quick] [--json | --save] [WORD…]
+       cargo xtask bench --growth | --processes  [--save]
+       cargo xtask bench --engines [--quick] [--json | --save] [WORD…]
+       cargo xtask bench --gate [REV] [WORD…]
+
+Runs the jobs whose names hold one of the words (or are one, after `=`); all without.
+
+  --quick      small corpora and three rounds; for whether it works, not for how fast it is
+  --json       rows as JSON lines
+  --save       keeps the rows in benches/results.json, benches/RESULTS.md and the chart
+  --growth     time for a byte, a session, an item as there are more of them
+  --processes  the program: memory of every command, time of a start
+  --engines    beside SQLite, redb, fjall, simd-json, sonic-rs and arrow-json, which take minutes to build
+  --gate       this tree beside an earlier revision; fails where this one is slower";
+
+fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if args.iter().any(|arg| arg == "--help") {
-        println!(
-            "usage: cargo xtask bench [--quick] [--json] [WORD…]\n\nRuns the jobs whose names hold one of the words; all without. --quick uses small corpora."
-        );
-        return;
-    }
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
     let words: Vec<String> = args.iter().filter(|arg| !arg.starts_with("--")).cloned().collect();
+    if has("--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let size = if has("--quick") { Size::Quick } else { Size::Full };
-    let corpora = Corpora::in_folder(&folder(), size);
-    let mut table = Table::new(words, has("--json"), if has("--quick") { 3 } else { 7 });
-    reading::run(&corpora, &mut table);
-    appending::run(&folder(), size, &mut table);
-    sessions::run(&folder(), size, &mut table);
-    catalogs::run(&folder(), size, &mut table);
+    if has("--gate") {
+        let Some((base, words)) = words.split_first() else {
+            eprintln!("--gate needs the program of the other revision");
+            return ExitCode::FAILURE;
+        };
+        return gate::run(&PathBuf::from(base), words, size == Size::Quick);
+    }
+    if has("--growth") {
+        growth::run(&folder(), size, has("--save"));
+        return ExitCode::SUCCESS;
+    }
+    if has("--processes") {
+        processes::run(&folder(), size, has("--save"));
+        return ExitCode::SUCCESS;
+    }
+    let output = if has("--json") { Output::Json } else { Output::Table };
+    let rounds = if has("--once") {
+        1
+    } else if size == Size::Quick {
+        3
+    } else {
+        7
+    };
+    let mut table = Table::new(words, output, rounds, has("--alone"));
+    jobs(size, &mut table);
+    let rows = table.finish();
+    if has("--save") {
+        saved::save(rows);
+        chart::save();
+    }
+    ExitCode::SUCCESS
+}
+
+fn jobs(size: Size, table: &mut Table) {
+    reading::run(&Corpora::in_folder(&folder(), size), table);
+    appending::run(&folder(), size, table);
+    sessions::run(&folder(), size, table);
+    catalogs::run(&folder(), size, table);
     #[cfg(unix)]
-    memories::run(&folder(), size, &mut table);
-    agents::run(&folder(), size, &mut table);
-    table.finish();
+    memories::run(&folder(), size, table);
+    agents::run(&folder(), size, table);
 }
 
 /// Beside the build, so that corpora are made once and `cargo clean` takes them away.

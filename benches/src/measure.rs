@@ -1,59 +1,116 @@
 //! Runs two sides alternately and compares their medians.
 
 use std::fmt::Debug;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 /// What a comparison has to reach, as ours ÷ other.
-#[derive(Clone, Copy)]
-pub(crate) enum Target {
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
     /// So many times the throughput, or more.
     AtLeast(f64),
     /// So many times the time, or less.
     TimeAtMost(f64),
-}
-
-pub(crate) struct Table {
-    words: Vec<String>,
-    json: bool,
-    rounds: usize,
-    missed: usize,
-    shown: usize,
-}
-
-/// One side of a comparison: gives an answer, and how much it worked through.
-pub(crate) struct Side<'a, A> {
-    pub(crate) name: &'a str,
-    pub(crate) run: Box<dyn FnMut() -> A + 'a>,
-}
-
-pub(crate) fn side<'a, A>(name: &'a str, run: impl FnMut() -> A + 'a) -> Side<'a, A> {
-    Side { name, run: Box::new(run) }
+    /// Nothing; the ratio is for the record.
+    Shown,
 }
 
 /// What the times are for.
-#[derive(Clone, Copy)]
-pub(crate) enum Work {
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Work {
+    /// So many bytes are gone through.
     Bytes(u64),
+    /// So many records, messages, items or calls.
     Records(u64),
 }
 
+/// One comparison, measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// What was done.
+    pub job: String,
+    /// How much of it.
+    pub work: Work,
+    /// The median of our times, in nanoseconds.
+    pub ours_ns: u64,
+    /// The other side's, and the ratio; `None` where ours was measured alone.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
+}
+
+/// What a job is compared with, and how.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Beside {
+    /// What the other side is.
+    pub against: String,
+    /// The median of its times, in nanoseconds.
+    pub other_ns: u64,
+    /// Of throughputs, or of times where the target is one of times.
+    pub ratio: f64,
+    /// `≥ 2`; empty where there is none.
+    pub target: String,
+    /// Whether it was reached; `None` where there is none.
+    pub met: Option<bool>,
+}
+
+/// How the rows are shown while they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// As lines of a table.
+    Table,
+    /// As JSON lines.
+    Json,
+}
+
+/// Which jobs are run, how, and what came of them.
+#[derive(Debug)]
+pub struct Table {
+    words: Vec<String>,
+    output: Output,
+    rounds: usize,
+    /// Ours is run without the other side, for whoever compares with another build.
+    is_alone: bool,
+    rows: Vec<Row>,
+}
+
+/// One side of a comparison, which gives an answer.
+pub struct Side<'a, A> {
+    name: &'a str,
+    run: Box<dyn FnMut() -> A + 'a>,
+}
+
+/// A side with its name.
+pub fn side<'a, A>(name: &'a str, run: impl FnMut() -> A + 'a) -> Side<'a, A> {
+    Side { name, run: Box::new(run) }
+}
+
 impl Table {
-    pub(crate) fn new(words: Vec<String>, json: bool, rounds: usize) -> Self {
-        if !json {
-            println!(
-                "{:<44} {:>12}  {:>12}  {:>7}  {:>8}   against",
-                "job", "ours", "other", "ratio", "target"
-            );
+    /// Of the jobs whose names hold one of the words, or are one after `=`; of all where there are no words.
+    pub fn new(words: Vec<String>, output: Output, rounds: usize, is_alone: bool) -> Self {
+        if output == Output::Table {
+            println!("{}", head());
         }
-        Self { words, json, rounds, missed: 0, shown: 0 }
+        Self { words, output, rounds, is_alone, rows: Vec::new() }
     }
 
-    pub(crate) fn wants(&self, job: &str) -> bool {
-        self.words.is_empty() || self.words.iter().any(|word| job.contains(word.as_str()))
+    /// Whether the job is among those that are run.
+    pub fn wants(&self, job: &str) -> bool {
+        let is_wanted = |word: &String| match word.strip_prefix('=') {
+            Some(name) => job == name,
+            None => job.contains(word.as_str()),
+        };
+        self.words.is_empty() || self.words.iter().any(is_wanted)
     }
 
-    /// Runs both sides alternately; they have to give the same answer. Returns the ratio of throughputs.
-    pub(crate) fn compare<'a, A: PartialEq + Debug>(
+    /// Runs both sides alternately; they have to give the same answer.
+    ///
+    /// # Panics
+    ///
+    /// Where they don't.
+    pub fn compare<'a, A: PartialEq + Debug>(
         &mut self,
         job: &str,
         work: Work,
@@ -65,71 +122,105 @@ impl Table {
             return;
         }
         // Once without looking at the clock: pages come into the cache, memory from the system.
-        assert_eq!((ours.run)(), (other.run)(), "{job}: the answers differ");
+        let answer = (ours.run)();
+        let beside = if self.is_alone { None } else { Some(&mut other) };
         let mut times = [Vec::new(), Vec::new()];
-        for round in 0..self.rounds {
-            for turn in 0..2 {
-                // Who begins changes, too.
-                let which = (round + turn) % 2;
-                let side = if which == 0 { &mut ours } else { &mut other };
-                let begun = Instant::now();
-                std::hint::black_box((side.run)());
-                times[which].push(begun.elapsed());
-            }
-        }
-        let [ours_time, other_time] = times.map(median);
-        let speedup = other_time.as_secs_f64() / ours_time.as_secs_f64();
-        let (ratio, wanted, met) = match target {
-            Target::AtLeast(wanted) => (speedup, format!("≥ {wanted}"), speedup >= wanted),
-            Target::TimeAtMost(wanted) => (1.0 / speedup, format!("≤ {wanted}"), 1.0 / speedup <= wanted),
+        let timed = |side: &mut Side<'a, A>| {
+            settle();
+            let begun = Instant::now();
+            std::hint::black_box((side.run)());
+            begun.elapsed()
         };
-        self.missed += usize::from(!met);
-        self.shown += 1;
-        let met = if met { "met" } else { "MISSED" };
-        let [ours_rate, other_rate] = [ours_time, other_time].map(|time| rate(work, time));
-        if self.json {
-            println!(
-                "{{\"job\":\"{job}\",\"ours_ns\":{},\"other_ns\":{},\"ratio\":{ratio:.3},\"target\":\"{wanted}\",\"met\":{},\"against\":\"{}\"}}",
-                ours_time.as_nanos(),
-                other_time.as_nanos(),
-                met == "met",
-                other.name
-            );
+        let beside = if let Some(other) = beside {
+            assert_eq!(answer, (other.run)(), "{job}: the answers differ");
+            for round in 0..self.rounds {
+                for turn in 0..2 {
+                    // Who begins changes, too.
+                    let which = (round + turn) % 2;
+                    times[which].push(timed(if which == 0 { &mut ours } else { other }));
+                }
+            }
+            let [ours, other_ns] = times.each_ref().map(|times| median(times));
+            let (ratio, target, met) = judge(ours, other_ns, target);
+            Some(Beside { against: other.name.to_owned(), other_ns, ratio, target, met })
         } else {
-            println!(
-                "{job:<44} {ours_rate:>12}  {other_rate:>12}  {ratio:>7.2}  {wanted:>8}  {met:<6} {}",
-                other.name
-            );
+            times[0].extend((0..self.rounds).map(|_| timed(&mut ours)));
+            None
+        };
+        let row = Row { job: job.to_owned(), work, ours_ns: median(&times[0]), beside };
+        match self.output {
+            Output::Table => println!("{}", line(&row)),
+            Output::Json => println!("{}", serde_json::to_string(&row).unwrap()),
         }
+        self.rows.push(row);
     }
 
     /// Says that a job is not run, and why.
-    pub(crate) fn skip(&self, job: &str, reason: &str) {
-        if self.json {
-            println!("{{\"job\":\"{job}\",\"skipped\":\"{reason}\"}}");
-        } else {
-            println!("{job:<44} skipped: {reason}");
+    pub fn skip(&self, job: &str, reason: &str) {
+        match self.output {
+            Output::Table => println!("{job:<48} skipped: {reason}"),
+            Output::Json => println!("{}", serde_json::json!({"job": job, "skipped": reason})),
         }
     }
 
-    pub(crate) fn finish(self) {
-        if !self.json {
-            println!(
-                "\n{} jobs, {} targets missed, medians of {} rounds",
-                self.shown, self.missed, self.rounds
-            );
+    /// What was measured.
+    pub fn finish(self) -> Vec<Row> {
+        if self.output == Output::Table {
+            println!("\n{}, medians of {} rounds", summary(&self.rows), self.rounds);
         }
+        self.rows
     }
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+/// Lets nobody pay for what the side before has left behind: bytes on their way to the disk, which a sync would have to wait for, and memory that
+/// was given back in small pieces, which the allocator puts together (glibc's when somebody wants a large piece: 250 ms after a large projection).
+fn settle() {
+    // Where there is no such program, both sides bear it alike.
+    let _ = Command::new("sync").status();
+    std::hint::black_box(vec![0_u8; 100 << 10]);
+}
+
+fn judge(ours: u64, other: u64, target: Target) -> (f64, String, Option<bool>) {
+    let speedup = other as f64 / ours as f64;
+    match target {
+        Target::AtLeast(wanted) => (speedup, format!("≥ {wanted}"), Some(speedup >= wanted)),
+        Target::TimeAtMost(wanted) => (1.0 / speedup, format!("≤ {wanted}"), Some(1.0 / speedup <= wanted)),
+        Target::Shown => (speedup, String::new(), None),
+    }
+}
+
+/// The first line of a table.
+pub fn head() -> String {
+    format!("{:<48} {:>12}  {:>12}  {:>8}  {:>8}         against", "job", "ours", "other", "ratio", "target")
+}
+
+/// A row as a line of a table.
+pub fn line(row: &Row) -> String {
+    let ours = rate(row.work, row.ours_ns);
+    let Some(Beside { against, other_ns, ratio, target, met }) = &row.beside else {
+        return format!("{:<48} {ours:>12}", row.job);
+    };
+    let met = met.map_or("", |met| if met { "met" } else { "MISSED" });
+    let other = rate(row.work, *other_ns);
+    format!("{:<48} {ours:>12}  {other:>12}  {ratio:>8.2}  {target:>8}  {met:<6} {against}", row.job)
+}
+
+/// `32 jobs, 2 targets missed`.
+pub fn summary(rows: &[Row]) -> String {
+    let is_missed = |row: &&Row| row.beside.as_ref().is_some_and(|beside| beside.met == Some(false));
+    format!("{} jobs, {} targets missed", rows.len(), rows.iter().filter(is_missed).count())
+}
+
+fn median(times: &[Duration]) -> u64 {
+    let mut times = times.to_vec();
     times.sort();
-    times[times.len() / 2]
+    times.get(times.len() / 2).map_or(0, |time| time.as_nanos() as u64)
 }
 
-fn rate(work: Work, time: Duration) -> String {
+/// `1.23 GB/s`, or `4.56 µs` for each.
+pub fn rate(work: Work, ns: u64) -> String {
     match work {
-        Work::Bytes(bytes) => format!("{:.2} GB/s", bytes as f64 / time.as_secs_f64() / 1e9),
-        Work::Records(count) => format!("{:.2} µs", time.as_secs_f64() * 1e6 / count as f64),
+        Work::Bytes(bytes) => format!("{:.2} GB/s", bytes as f64 / ns as f64),
+        Work::Records(count) => format!("{:.2} µs", ns as f64 / 1e3 / count as f64),
     }
 }

@@ -10,8 +10,8 @@ use annals_memory::{Durability, Filter, MemoryOptions, NewItem};
 use annals_trust::{Digest, Trust, Verdict};
 use serde_json::Value;
 
-use crate::corpus::{Random, Size};
-use crate::measure::{Table, Target, Work, side};
+use annals_benches::corpus::{Random, Size};
+use annals_benches::measure::{Table, Target, Work, side};
 
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();

@@ -10,14 +10,17 @@ use serde_json::Value;
 
 /// A message as these stores decode it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Message {
-    pub(crate) role: String,
+pub struct Message {
+    /// Who said it.
+    pub role: String,
     #[serde(default)]
-    pub(crate) content: String,
+    /// What was said.
+    pub content: String,
 }
 
 /// picoclaw: a log and a side file for each session.
-pub(crate) struct Picoclaw {
+#[derive(Debug)]
+pub struct Picoclaw {
     log: PathBuf,
     meta: PathBuf,
 }
@@ -33,12 +36,13 @@ struct Meta {
 }
 
 impl Picoclaw {
-    pub(crate) fn new(folder: &Path, name: &str) -> Self {
+    /// The files of a session in a folder.
+    pub fn new(folder: &Path, name: &str) -> Self {
         Self { log: folder.join(format!("{name}.jsonl")), meta: folder.join(format!("{name}.meta.json")) }
     }
 
     /// Append, sync, close; then the side file by temporary file, sync, rename and sync of the folder.
-    pub(crate) fn add(&self, message: &Message) {
+    pub fn add(&self, message: &Message) {
         let mut line = serde_json::to_vec(message).unwrap();
         line.push(b'\n');
         let mut file = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
@@ -64,7 +68,7 @@ impl Picoclaw {
     }
 
     /// Counts the lines, and writes how many are hidden.
-    pub(crate) fn truncate(&self, keep_last: usize) {
+    pub fn truncate(&self, keep_last: usize) {
         let lines = BufReader::new(File::open(&self.log).unwrap()).split(b'\n');
         let count = lines.filter(|line| !line.as_ref().unwrap().is_empty()).count();
         let mut meta = self.meta();
@@ -73,7 +77,7 @@ impl Picoclaw {
     }
 
     /// All lines; the hidden ones are scanned, and the others parsed.
-    pub(crate) fn history(&self) -> Vec<Message> {
+    pub fn history(&self) -> Vec<Message> {
         let skip = self.meta().skip;
         let lines = BufReader::new(File::open(&self.log).unwrap()).split(b'\n').map(Result::unwrap);
         let lines = lines.filter(|line| !line.is_empty()).skip(skip);
@@ -82,21 +86,21 @@ impl Picoclaw {
 }
 
 /// orca: the whole file as a string, split, and each line parsed.
-pub(crate) fn orca_load(path: &Path) -> Vec<Message> {
+pub fn orca_load(path: &Path) -> Vec<Message> {
     let text = fs::read_to_string(path).unwrap();
     let lines = text.split('\n').map(str::trim).filter(|line| !line.is_empty());
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// aish: line by line into tables, of which those with a role and content are turns.
-pub(crate) fn aish_load(path: &Path) -> Vec<Value> {
+pub fn aish_load(path: &Path) -> Vec<Value> {
     let lines = BufReader::new(File::open(path).unwrap()).lines().map(Result::unwrap);
     let parsed = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
     parsed.filter(|turn| turn["role"].is_string() && !turn["content"].is_null()).collect()
 }
 
 /// aish: write and flush, no sync.
-pub(crate) fn aish_append(file: &mut File, message: &Message) {
+pub fn aish_append(file: &mut File, message: &Message) {
     let mut line = serde_json::to_vec(message).unwrap();
     line.push(b'\n');
     file.write_all(&line).unwrap();

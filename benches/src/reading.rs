@@ -9,8 +9,8 @@ use jsonl_core::{Log, ReadOptions, Source};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::corpus::{Corpora, Corpus, Turn};
-use crate::measure::{Table, Target, Work, side};
+use annals_benches::corpus::{Corpora, Corpus, Turn};
+use annals_benches::measure::{Table, Target, Work, side};
 
 const THREADS: usize = 2;
 

@@ -1,27 +1,31 @@
 //! Sessions, beside what the stores do that they come from.
 
+use std::cell::LazyCell;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
 
-use annals_session::{Durability, ListOptions, Session, Store, StoreOptions, Truncate};
+use annals_session::{Durability, Entry, ListOptions, Scope, Session, Store, StoreOptions, Truncate};
 
-use crate::corpus::{Random, Size, turn};
-use crate::measure::{Table, Target, Work, side};
-use crate::originals::{Message, Picoclaw, aish_append, aish_load, orca_load};
+use annals_benches::corpus::{Random, Size, turn};
+use annals_benches::measure::{Table, Target, Work, side};
+use annals_benches::originals::{Message, Picoclaw, aish_append, aish_load, orca_load};
+use serde::Deserialize;
 
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
     let folder = folder.path();
     for (name, content_len) in [("small", 60), ("chat", 10_000)] {
-        let mut random = Random(5);
-        let messages: Vec<Message> = (0..1000)
-            .map(|n| {
-                let turn = turn(&mut random, n, content_len);
-                Message { role: turn.role, content: turn.content }
-            })
-            .collect();
+        // Made when the first job wants them, for instructions are counted, too.
+        let messages = LazyCell::new(|| {
+            let mut random = Random(5);
+            (0..1000)
+                .map(|n| turn(&mut random, n, content_len))
+                .map(|turn| Message { role: turn.role, content: turn.content })
+                .collect()
+        });
         add(folder, name, &messages, size, table);
         read(folder, name, &messages, size, table);
     }
@@ -40,7 +44,13 @@ fn fresh(folder: &Path, name: &str) -> std::path::PathBuf {
     path
 }
 
-fn add(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut Table) {
+fn add<F: FnOnce() -> Vec<Message>>(
+    folder: &Path,
+    name: &str,
+    messages: &LazyCell<Vec<Message>, F>,
+    size: Size,
+    table: &mut Table,
+) {
     let (durable, buffered) = match size {
         Size::Quick => (100, 2_000),
         Size::Full => (600, if name == "chat" { 5_000 } else { 30_000 }),
@@ -55,6 +65,7 @@ fn add(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut 
             &job,
             Work::Records(count as u64),
             side("ours", || {
+                let messages = messages.as_slice();
                 let store = store(&fresh(folder, "ours"), Durability::SyncData);
                 let session = store.session("s").unwrap();
                 thread::scope(|scope| {
@@ -114,11 +125,20 @@ fn filled(folder: &Path, messages: &[Message], count: usize) -> (Session, std::p
     (session, other)
 }
 
-fn read(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut Table) {
+fn read<F: FnOnce() -> Vec<Message>>(
+    folder: &Path,
+    name: &str,
+    messages: &LazyCell<Vec<Message>, F>,
+    size: Size,
+    table: &mut Table,
+) {
     let whole = if size == Size::Quick { 2_000 } else { 20_000 };
     let is_wanted =
         |table: &Table, jobs: &[&str]| jobs.iter().any(|job| table.wants(&format!("{job}, {name}")));
-    if is_wanted(table, &["session history", "session history, text decoded"]) {
+    if is_wanted(
+        table,
+        &["session history", "session history, text decoded", "session log, every text decoded"],
+    ) {
         let (session, other) = filled(folder, messages, whole);
         let picoclaw = Picoclaw::new(other.parent().unwrap(), "s");
         let len: usize = (0..whole).map(|n| messages[n % messages.len()].content.len()).sum();
@@ -160,6 +180,8 @@ fn read(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut
             }),
             Target::AtLeast(1.0),
         );
+        drop(picoclaw);
+        decode(&session, name, len, table);
     }
     if !is_wanted(table, &["session last 50", "session truncate + history", "session history of 50"]) {
         return;
@@ -210,6 +232,39 @@ fn read(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut
             picoclaw.history().len()
         }),
         Target::AtLeast(2.0),
+    );
+}
+
+/// A line of a session's log, as far as it is of interest here.
+#[derive(Deserialize)]
+struct Record {
+    message: Option<Message>,
+}
+
+/// A log of which nothing is kept, with every text decoded.
+fn decode(session: &Session, name: &str, len: usize, table: &mut Table) {
+    let path = session.path().unwrap().unwrap();
+    table.compare(
+        &format!("session log, every text decoded, {name}"),
+        Work::Bytes(fs::metadata(&path).unwrap().len()),
+        side("ours", || {
+            let mut sum = 0;
+            let add = |entry| {
+                if let Entry::Message(message) = entry {
+                    sum += message.text().len();
+                }
+                ControlFlow::Continue(())
+            };
+            session.for_each(Scope::Transcript, add).unwrap();
+            assert_eq!(sum, len);
+            sum
+        }),
+        side("naive typed, folded", || {
+            let lines = BufReader::new(fs::File::open(&path).unwrap()).lines();
+            let records = lines.map(|line| serde_json::from_str::<Record>(&line.unwrap()).unwrap());
+            records.map(|record| record.message.map_or(0, |message| message.content.len())).sum()
+        }),
+        Target::AtLeast(if name == "chat" { 3.0 } else { 3.3 }),
     );
 }
 

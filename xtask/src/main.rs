@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod crash;
 mod fuzz;
 mod sanitize;
@@ -15,6 +16,8 @@ usage: cargo xtask TASK
 
   ci                    everything that CI runs: format, lints, docs, tests, harnesses
   bench [--quick] …     throughput and latency beside the naive way; --help lists the options
+  bench --engines …     the same beside other engines, which take minutes to build
+  bench --gate [REV]    this tree beside an earlier revision; fails where it is slower
   crash [--quick] [--report] …
                         kills, fills, cuts and breaks the stores, and counts what is lost; --report puts the
                         table into README.md
@@ -32,14 +35,7 @@ fn main() -> ExitCode {
     let rest = args.get(1..).unwrap_or_default();
     let outcome = match args.first().map(String::as_str) {
         Some("ci") => run(Command::new("bash").arg(".ci/run")),
-        Some("bench") => {
-            // What --quick measures says little, so it isn't worth the time that a release build takes.
-            let profile = if rest.iter().any(|arg| arg == "--quick") { "quick" } else { "release" };
-            // Some jobs run the program.
-            run(&mut cargo(&["build", "--profile", profile, "--quiet", "-p", "annals"])).and_then(|()| {
-                run(cargo(&["run", "--profile", profile, "--quiet", "-p", "annals-benches", "--"]).args(rest))
-            })
-        }
+        Some("bench") => bench::bench(rest),
         Some("crash") => crash::run(rest),
         Some("fuzz") => fuzz::run(rest),
         Some("sanitize") => sanitize::run(rest),

@@ -1,0 +1,103 @@
+//! A session's log, every text decoded: ours, and parsers that are given the same lines.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use annals_benches::corpus::Size;
+use annals_benches::measure::{Table, Target, Work, side};
+use annals_benches::originals::Message;
+use annals_session::{Entry, Scope};
+use arrow_array::cast::AsArray;
+use arrow_schema::{DataType, Field, Schema};
+use serde::Deserialize;
+
+/// A line of a session's log, as far as it is of interest here.
+#[derive(Deserialize)]
+struct Record {
+    message: Option<Message>,
+}
+
+impl Record {
+    fn len(self) -> usize {
+        self.message.map_or(0, |message| message.role.len() + message.content.len())
+    }
+}
+
+/// What all texts come to, line by line.
+fn lines(path: &Path, parse: impl Fn(&mut [u8]) -> Record) -> usize {
+    let mut reader = BufReader::with_capacity(1 << 20, File::open(path).unwrap());
+    let (mut line, mut sum) = (Vec::new(), 0);
+    while reader.read_until(b'\n', &mut line).unwrap() > 0 {
+        sum += parse(&mut line).len();
+        line.clear();
+    }
+    sum
+}
+
+pub(crate) fn run(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut Table) {
+    let job = format!("session log, every text decoded, {name}");
+    if !table.wants(&job) {
+        return;
+    }
+    let len: usize = if size == Size::Quick { 8 << 20 } else { 256 << 20 };
+    let message_len =
+        messages.iter().map(|message| message.content.len() + 120).sum::<usize>() / messages.len();
+    let folder = folder.join("parsing");
+    let _ = fs::remove_dir_all(&folder);
+    let session = crate::filled(&folder, messages, len / message_len);
+    let path = session.path().unwrap().unwrap();
+    let work = Work::Bytes(fs::metadata(&path).unwrap().len());
+    let ours = || {
+        let mut sum = 0;
+        session
+            .for_each(Scope::Transcript, |entry| {
+                if let Entry::Message(message) = entry {
+                    sum += message.role().len() + message.text().len();
+                }
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        sum
+    };
+    table.compare(
+        &job,
+        work,
+        side("ours", ours),
+        side("simd-json, 1 thread", || lines(&path, |line| simd_json::from_slice(line).unwrap())),
+        Target::AtLeast(1.2),
+    );
+    table.compare(
+        &job,
+        work,
+        side("ours", ours),
+        side("sonic-rs, 1 thread", || lines(&path, |line| sonic_rs::from_slice(line).unwrap())),
+        Target::AtLeast(1.2),
+    );
+    let strings = |names: &[&str]| -> Vec<Field> {
+        names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect()
+    };
+    let message = Field::new("message", DataType::Struct(strings(&["role", "content"]).into()), true);
+    let schema = Arc::new(Schema::new(vec![message]));
+    table.compare(
+        &job,
+        work,
+        side("ours", ours),
+        side("arrow-json, 1 thread", || {
+            let file = BufReader::with_capacity(1 << 20, File::open(&path).unwrap());
+            let reader = arrow_json::ReaderBuilder::new(Arc::clone(&schema)).build(file).unwrap();
+            let mut sum = 0;
+            for batch in reader {
+                let batch = batch.unwrap();
+                let message = batch.column(0).as_struct();
+                for column in message.columns() {
+                    sum += column.as_string::<i32>().iter().flatten().map(str::len).sum::<usize>();
+                }
+            }
+            sum
+        }),
+        Target::AtLeast(1.2),
+    );
+}

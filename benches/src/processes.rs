@@ -1,0 +1,188 @@
+//! The program as whole processes: how much memory each command takes, how long a start takes, how large it is.
+
+use std::fmt::Write;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use annals_benches::corpus::{self, Size};
+use annals_benches::saved;
+
+use crate::agents_corpus;
+
+/// Starts of each program, of which the median counts.
+const STARTS: usize = 61;
+
+/// Commands on a log; `F` is the log.
+const ON_LOGS: [&str; 8] = [
+    "ls F",
+    "show --tail 20 F",
+    "show F",
+    "tail F",
+    "search zyzzyva F",
+    "stats F",
+    "verify F",
+    "log repair --dry-run F",
+];
+
+/// Commands on all sessions of an agent.
+const ON_SESSIONS: [&str; 6] =
+    ["ls", "stats", "search zyzzyva", "search connection", "verify", "export --to markdown OUT @last"];
+
+pub(crate) fn run(folder: &Path, size: Size, is_saved: bool) {
+    let program = std::env::current_exe().unwrap().with_file_name("annals");
+    let memory = memory(&program, folder, size);
+    println!("{memory}");
+    let starts = starts(&program, folder, size);
+    println!("{starts}");
+    if is_saved {
+        let heading = format!("{}, {}.", saved::today(), saved::machine());
+        saved::put("memory", &format!("{heading}\n\n```text\n{memory}```"));
+        saved::put("starts", &format!("{heading}\n\n```text\n{starts}```"));
+    }
+}
+
+fn memory(program: &Path, folder: &Path, size: Size) -> String {
+    let lens: [u64; 2] = if size == Size::Quick { [8, 32] } else { [1024, 4096] };
+    let mut text = format!("{:<44}", "peak memory, and time");
+    for len in lens {
+        let _ = write!(text, "{:>24}", format!("{len} MB"));
+    }
+    text.push('\n');
+    let logs = lens.map(|len| corpus::chat(folder, len << 20));
+    for command in ON_LOGS {
+        let _ = write!(text, "{:<44}", command.replace('F', "LOG"));
+        for log in &logs {
+            let args: Vec<PathBuf> =
+                command.split(' ').map(|word| if word == "F" { log.clone() } else { word.into() }).collect();
+            text.push_str(&figure(program, folder, &args));
+        }
+        text.push('\n');
+    }
+    for agent in ["claude-code", "codex"] {
+        let homes = lens.map(|len| agents_corpus::make(folder, agent, len << 20));
+        for command in ON_SESSIONS {
+            let _ = write!(text, "{:<44}", format!("{command}, {agent}").replace(" OUT", ""));
+            for home in &homes {
+                let out = tempfile::tempdir_in(folder).unwrap();
+                let word = |word| if word == "OUT" { out.path().to_owned() } else { PathBuf::from(word) };
+                let args: Vec<PathBuf> = command.split(' ').map(word).collect();
+                text.push_str(&figure(program, &home.folder, &args));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// `12 MiB  3.21 s`, right in a column.
+fn figure(program: &Path, home: &Path, args: &[PathBuf]) -> String {
+    let mut command = annals(program, home);
+    command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+    let begun = Instant::now();
+    let shown = match peak(&mut command) {
+        Ok(peak) => format!("{} MiB {:>7.2} s", peak >> 20, begun.elapsed().as_secs_f64()),
+        Err(why) => why,
+    };
+    format!("{shown:>24}")
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn peak(command: &mut Command) -> Result<u64, String> {
+    use annals_crash::trace::{Ended, Traced};
+    let mut traced = Traced::start(command).map_err(|error| error.to_string())?;
+    match traced.peak_memory().map_err(|error| error.to_string())? {
+        // 1 is "nothing found", or "not a log that this can be done to".
+        (Ended::Exited(0 | 1), peak) => Ok(peak),
+        (ended, _) => Err(format!("{ended:?}")),
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+fn peak(_: &mut Command) -> Result<u64, String> {
+    Err(String::from("not known here"))
+}
+
+/// The program in a user's folder, where nothing else is found.
+fn annals(program: &Path, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(home).env("HOME", home).env("ANNALS_HOME", home.join("annals"));
+    for name in ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "DRUUMEN_SESSIONS_DB_ROOT"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn starts(program: &Path, folder: &Path, size: Size) -> String {
+    let mut text = format!("{:<52}{:>12}\n", "a whole process", "median");
+    let temporary = tempfile::tempdir_in(folder).unwrap();
+    let home = temporary.path().canonicalize().unwrap();
+    let mut add = |name: &str, args: &[&str], input: &str| {
+        let mut times: Vec<Duration> = (0..STARTS).map(|_| start(program, &home, args, input)).collect();
+        times.sort();
+        let _ = writeln!(text, "{name:<52}{:>9.2} ms", times[STARTS / 2].as_secs_f64() * 1e3);
+    };
+    add("annals --version", &["--version"], "");
+    add("annals --help", &["--help"], "");
+    let file = home.join(".envrc");
+    fs::write(&file, "export FERRY=K7\n".repeat(20)).unwrap();
+    only_mine(&file, 0o600);
+    only_mine(&home, 0o700);
+    for count in [1, if size == Size::Quick { 100 } else { 10_000 }] {
+        let store = home.join(format!("approvals-{count}"));
+        fs::create_dir(&store).unwrap();
+        only_mine(&store, 0o700);
+        let store = store.join("trusted-projects");
+        fs::write(&store, approvals(&file, count)).unwrap();
+        only_mine(&store, 0o600);
+        let args = ["trust", "--store", store.to_str().unwrap(), "check", file.to_str().unwrap()];
+        add(&format!("annals trust check, {count} approvals"), &args, "");
+    }
+    let counts: &[u64] = if size == Size::Quick { &[100] } else { &[1, 10_000, 100_000] };
+    for count in counts {
+        let root = home.join(format!("catalog-{count}"));
+        crate::catalogs::write_log(&root, *count, 3 * count);
+        let args = ["catalog", "--store", root.to_str().unwrap(), "hook", "session-start"];
+        let input =
+            r#"{"session_id":"5f0c2a52-6a3e-4dd0-9f43-000000000001","cwd":"/tmp","source":"startup"}"#;
+        add(&format!("annals catalog hook session-start, {count} sessions"), &args, input);
+    }
+    let len = fs::metadata(program).unwrap().len();
+    let _ = writeln!(text, "{:<52}{:>9.1} MB", "the program", len as f64 / 1e6);
+    text
+}
+
+#[cfg(unix)]
+fn only_mine(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn only_mine(_: &Path, _: u32) {}
+
+/// Approvals, of which the last is that of the file.
+fn approvals(file: &Path, count: u64) -> String {
+    let digest = annals_trust::Digest::of(&fs::read(file).unwrap());
+    let approval = |path: &str| {
+        format!("{{\"path\":\"{path}\",\"sha256\":\"{digest}\",\"ts\":\"2026-05-16T23:45:07Z\"}}\n")
+    };
+    let mut text: String = (1..count).map(|n| approval(&format!("/home/u/project-{n}/.envrc"))).collect();
+    text += &approval(file.to_str().unwrap());
+    text
+}
+
+fn start(program: &Path, home: &Path, args: &[&str], input: &str) -> Duration {
+    let mut command = annals(program, home);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let begun = Instant::now();
+    let mut child = command.spawn().unwrap();
+    // Who has no use for it may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let time = begun.elapsed();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    time
+}
