@@ -62,10 +62,10 @@ fn gate(args: &[String], profile: &str) -> Outcome {
     run(if profile == "quick" { gate.arg("--quick") } else { &mut gate })
 }
 
-/// Builds a revision in a worktree of its own, and gives its benchmarks.
+/// Builds a revision in a worktree of its own, and gives its benchmarks: beside those of this tree, so that both read the same corpora.
 fn build_base(base: &str, profile: &str) -> Result<PathBuf, String> {
     let root = root().canonicalize().map_err(|error| error.to_string())?;
-    let (tree, target) = (root.join("target/gate/tree"), root.join("target/gate/target"));
+    let (target, tree) = (root.join("target"), root.join("target/gate"));
     let tree_text = tree.to_string_lossy().into_owned();
     // What an interrupted run has left.
     let _ = git(&["worktree", "remove", "--force", &tree_text]);
@@ -81,10 +81,18 @@ fn build_base(base: &str, profile: &str) -> Result<PathBuf, String> {
     let built = build.arg("--target-dir").arg(&target).current_dir(&tree).status();
     git(&["worktree", "remove", "--force", &tree_text])?;
     match built {
-        Ok(status) if status.success() => Ok(benchmarks(&target, profile)),
-        Ok(status) => Err(format!("{base} doesn't build: {status}")),
-        Err(error) => Err(format!("cargo: {error}")),
+        Ok(status) if status.success() => {}
+        Ok(status) => return Err(format!("{base} doesn't build: {status}")),
+        Err(error) => return Err(format!("cargo: {error}")),
     }
+    // What this tree builds next has the same names.
+    let place = benchmarks(&target, "base");
+    for built in [benchmarks(&target, profile), benchmarks(&target, profile).with_file_name("annals")] {
+        let copy = place.with_file_name(built.file_name().unwrap_or_default());
+        let copied = std::fs::create_dir_all(target.join("base")).and_then(|()| std::fs::copy(&built, copy));
+        copied.map_err(|error| format!("{}: {error}", built.display()))?;
+    }
+    Ok(place)
 }
 
 fn benchmarks(target: &Path, profile: &str) -> PathBuf {
