@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use jsonl_core::{DamageKind, Line, Log, Report, Span, Verdict};
+use jsonl_core::{Chunk, DamageKind, Line, Log, Report, Span, Verdict};
 
 use crate::error::Result;
 use crate::record::{self, Header, Kind, Parsed, Record, State};
@@ -347,9 +347,40 @@ impl ReadReport {
     }
 }
 
+/// The report of parts that are read one after the other.
+#[derive(Default)]
+pub(crate) struct Joined {
+    pub(crate) whole: ReadReport,
+    /// The last sequence number that was read.
+    last: Option<u64>,
+}
+
+/// The sequence numbers with which a part begins and ends; `None` for one without records.
+pub(crate) fn ends(records: &[Record]) -> Option<(u64, u64)> {
+    records.first().zip(records.last()).map(|(first, last)| (first.seq, last.seq))
+}
+
+impl Joined {
+    pub(crate) fn starting_at(start: u64) -> Self {
+        let mut joined = Self::default();
+        joined.whole.log.start = start;
+        joined
+    }
+
+    /// Adds the report of what comes next, and what is missing in between.
+    pub(crate) fn add(&mut self, ends: Option<(u64, u64)>, next: &ReadReport) {
+        self.whole.add(next);
+        if let (Some(last), Some((first, _))) = (self.last, ends)
+            && first > last + 1
+        {
+            self.whole.gaps.push((last, first));
+        }
+        self.last = ends.map(|(_, last)| last).or(self.last);
+    }
+}
+
 impl ReadReport {
-    /// Adds the report of what comes next.
-    pub(crate) fn add(&mut self, next: &Self) {
+    fn add(&mut self, next: &Self) {
         self.log.add(&next.log);
         self.gaps.extend(&next.gaps);
         self.repeated += next.repeated;
@@ -361,15 +392,31 @@ impl ReadReport {
 /// The records of a log whose lines begin from `offset` on and before `until`, in order, and what was no record.
 pub(crate) fn records(log: &Log, offset: u64, until: u64) -> Result<(Vec<Record>, ReadReport)> {
     let log = &log.part(Span { offset, len: until - offset })?;
-    let (mut records, fast_end) = fast(log, offset)?;
+    let (records, fast_end) = fast(log, offset)?;
+    with_rest(log, records, offset..until, fast_end)
+}
+
+/// [`records`] of a chunk that is in memory already. Not those of the line behind it that is too long for any chunk.
+pub(crate) fn records_of(log: &Log, chunk: &Chunk<'_>) -> Result<(Vec<Record>, ReadReport)> {
+    let (records, fast_end, _) = clean(chunk);
+    with_rest(log, records, chunk.offset..chunk.offset + chunk.bytes.len() as u64, fast_end)
+}
+
+/// The records of a range of a log, of which those before `fast_end` are there already.
+fn with_rest(
+    log: &Log,
+    mut records: Vec<Record>,
+    range: Range<u64>,
+    fast_end: u64,
+) -> Result<(Vec<Record>, ReadReport)> {
     let mut report = ReadReport::default();
-    report.log.start = offset;
+    report.log.start = range.start;
     report.log.lines = records.len() as u64;
     report.log.records = report.log.lines;
     report.log.sealed = report.log.lines;
-    report.log.bytes.records = fast_end - offset;
-    if fast_end < log.len() {
-        let rest = log.part(Span { offset: fast_end, len: log.len() - fast_end })?;
+    report.log.bytes.records = fast_end - range.start;
+    if fast_end < range.end {
+        let rest = log.part(Span { offset: fast_end, len: range.end - fast_end })?;
         records.extend(slow(&rest, &mut report)?);
     }
     in_order(&mut records, &mut report);
@@ -381,22 +428,8 @@ fn fast(log: &Log, offset: u64) -> Result<(Vec<Record>, u64)> {
     let mut records = Vec::new();
     let mut end = offset;
     log.chunks(
-        |chunk| {
-            let bytes = Arc::new(chunk.bytes.to_vec());
-            let mut found = Vec::with_capacity(chunk.bytes.len() / 1024);
-            for line in chunk.lines() {
-                let record = match record::cut(line.bytes) {
-                    Some(cut) => Some(cut.into_record(&bytes, line.offset)),
-                    None => sealed(line.bytes),
-                };
-                match record {
-                    Some(record) if line.terminated => found.push(record),
-                    _ => return (found, chunk.offset, chunk.offset + line.offset as u64, false),
-                }
-            }
-            (found, chunk.offset, chunk.offset + bytes.len() as u64, true)
-        },
-        |(found, chunk_start, chunk_end, is_clean), _| {
+        |chunk| (chunk.offset, clean(&chunk)),
+        |(chunk_start, (found, chunk_end, is_clean)), _| {
             // A line too long for any chunk is between two of them.
             if chunk_start != end {
                 return ControlFlow::Break(());
@@ -407,6 +440,23 @@ fn fast(log: &Log, offset: u64) -> Result<(Vec<Record>, u64)> {
         },
     )?;
     Ok((records, end))
+}
+
+/// [`fast`] for one chunk; and whether it is nothing but such lines.
+fn clean(chunk: &Chunk<'_>) -> (Vec<Record>, u64, bool) {
+    let bytes = Arc::new(chunk.bytes.to_vec());
+    let mut found = Vec::with_capacity(chunk.bytes.len() / 1024);
+    for line in chunk.lines() {
+        let record = match record::cut(line.bytes) {
+            Some(cut) => Some(cut.into_record(&bytes, line.offset)),
+            None => sealed(line.bytes),
+        };
+        match record {
+            Some(record) if line.terminated => found.push(record),
+            _ => return (found, chunk.offset + line.offset as u64, false),
+        }
+    }
+    (found, chunk.offset + bytes.len() as u64, true)
 }
 
 fn slow(log: &Log, report: &mut ReadReport) -> Result<Vec<Record>> {

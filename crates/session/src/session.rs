@@ -414,6 +414,47 @@ impl Session {
         self.read(|log| view::each(log, scope, look))
     }
 
+    /// Folds the records without keeping them, on several threads: `step` with each record of a part, from a fresh
+    /// `init`, and `combine` with the parts, in order. [`for_each`](Self::for_each) for work that is worth more than one
+    /// processor: searching, counting, decoding every text.
+    ///
+    /// `combine(a, b)` has to be to `step` what `+` is to adding one: folding a part and then another must give the same as
+    /// folding both in one go. How the log is divided is not promised. In bounded memory, whatever the size of the log.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let store = annals_session::Store::open(folder.path()).unwrap();
+    /// # let session = store.session("k").unwrap();
+    /// use annals_session::{Entry, Scope};
+    ///
+    /// session.say("user", "how late is the ferry?")?;
+    /// session.say("assistant", "Six minutes.")?;
+    /// let count = |words: &mut usize, entry| {
+    ///     if let Entry::Message(message) = entry {
+    ///         *words += message.text().split_whitespace().count();
+    ///     }
+    /// };
+    /// let (words, _) = session.fold(Scope::Transcript, || 0, count, |a, b| a + b)?;
+    /// assert_eq!(words, 7);
+    /// # Ok::<(), annals_session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`history`](Self::history).
+    pub fn fold<A: Send>(
+        &self,
+        scope: Scope,
+        init: impl Fn() -> A + Sync,
+        step: impl Fn(&mut A, Entry) + Sync,
+        combine: impl FnMut(A, A) -> A,
+    ) -> Result<(A, ReadReport)> {
+        match self.log()? {
+            Some(log) => view::fold(&log, scope, init, step, combine),
+            None => Ok((init(), ReadReport::default())),
+        }
+    }
+
     /// The last `count` visible messages, without reading what is before them.
     ///
     /// # Errors

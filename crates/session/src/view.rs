@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use jsonl_core::Log;
+use jsonl_core::{Log, Span};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -383,42 +383,97 @@ pub(crate) fn page(log: &Log, scope: Scope, before: u64, limit: usize, born: &st
 /// Bytes of the log that are in memory at a time, and the line that crosses their end.
 const PART_LEN: u64 = 4 << 20;
 
+/// Which records are looked at, and where the first of them may be.
+struct Wanted {
+    scope: Scope,
+    before: u64,
+    start: u64,
+}
+
+impl Wanted {
+    fn new(log: &Log, scope: Scope) -> Result<Self> {
+        let before = match scope {
+            Scope::Transcript => 0,
+            Scope::History => read::end(log)?.map_or(0, |end| end.state().before),
+        };
+        let start = if before == 0 { 0 } else { read::seek_seq(log, before)? };
+        Ok(Self { scope, before, start })
+    }
+
+    fn takes(&self, record: &Record) -> bool {
+        let is_visible = || record.seq >= self.before && crate::edit::is_message(&record.kind);
+        self.scope == Scope::Transcript || is_visible()
+    }
+}
+
 /// Hands over one record after the other, in bounded memory.
 pub(crate) fn each(
     log: &Log,
     scope: Scope,
     mut look: impl FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<ReadReport> {
-    let before = match scope {
-        Scope::Transcript => 0,
-        Scope::History => read::end(log)?.map_or(0, |end| end.state().before),
-    };
-    let mut at = if before == 0 { 0 } else { read::seek_seq(log, before)? };
-    let mut whole = ReadReport::default();
-    whole.log.start = at;
-    let mut last = None;
+    let wanted = Wanted::new(log, scope)?;
+    let mut at = wanted.start;
+    let mut joined = read::Joined::starting_at(at);
     while at < log.len() {
         let until =
             read::Window::new(log).newline(at.saturating_add(PART_LEN))?.map_or(log.len(), |end| end + 1);
         let (records, report) = read::records(log, at, until)?;
-        whole.add(&report);
-        let first = records.first().map(|record| record.seq);
-        if let (Some(last), Some(first)) = (last, first)
-            && first > last + 1
-        {
-            whole.gaps.push((last, first));
-        }
-        last = records.last().map(|record| record.seq).or(last);
+        joined.add(read::ends(&records), &report);
         for record in records {
-            let is_wanted =
-                scope == Scope::Transcript || (record.seq >= before && crate::edit::is_message(&record.kind));
-            if is_wanted && look(Entry::of(record)).is_break() {
-                return Ok(whole);
+            if wanted.takes(&record) && look(Entry::of(record)).is_break() {
+                return Ok(joined.whole);
             }
         }
         at = until;
     }
-    Ok(whole)
+    Ok(joined.whole)
+}
+
+/// [`each`] on several threads: every chunk of the log is folded by itself, and the parts are put together in order.
+pub(crate) fn fold<A: Send>(
+    log: &Log,
+    scope: Scope,
+    init: impl Fn() -> A + Sync,
+    step: impl Fn(&mut A, Entry) + Sync,
+    mut combine: impl FnMut(A, A) -> A,
+) -> Result<(A, ReadReport)> {
+    let wanted = Wanted::new(log, scope)?;
+    let rest = log.part(Span { offset: wanted.start, len: log.len() - wanted.start })?;
+    let mut joined = read::Joined::starting_at(wanted.start);
+    let mut total = Some(init());
+    let mut failure = None;
+    let passed_over = rest.chunks(
+        |chunk| {
+            let (records, report) = read::records_of(log, &chunk)?;
+            let ends = read::ends(&records);
+            let mut part = init();
+            for record in records {
+                if wanted.takes(&record) {
+                    step(&mut part, Entry::of(record));
+                }
+            }
+            Ok((part, ends, report))
+        },
+        |folded, _| match folded {
+            Ok((part, ends, report)) => {
+                joined.add(ends, &report);
+                total = total.take().map(|total| combine(total, part));
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        },
+    )?;
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    // Lines too long for any chunk, and what went missing. It has counted the others as well.
+    joined.whole.log.add(&passed_over);
+    joined.whole.log.lines = passed_over.lines;
+    Ok((total.unwrap_or_else(init), joined.whole))
 }
 
 fn removed(log: &Log) -> Result<u64> {

@@ -216,7 +216,7 @@ fn an_import_is_whole_and_says_what_it_refused() {
 }
 
 #[test]
-fn one_by_one_gives_what_all_at_once_gives() {
+fn one_by_one_and_on_several_threads_gives_what_all_at_once_gives() {
     let place = Place::new();
     let session = place.session("big");
     // More than one part.
@@ -229,6 +229,12 @@ fn one_by_one_gives_what_all_at_once_gives() {
     for at in [bytes.len() / 3, bytes.len() / 2] {
         bytes[at] ^= 1;
     }
+    // Longer than any line may be, so it is in no chunk.
+    let line_end = bytes.len() * 2 / 3
+        + bytes[bytes.len() * 2 / 3..].iter().position(|byte| *byte == b'\n').unwrap()
+        + 1;
+    let long = [&vec![b'x'; jsonl_core::MAX_LINE_LEN + 1][..], b"\n"].concat();
+    bytes.splice(line_end..line_end, long);
     std::fs::write(&path, bytes).unwrap();
     for scope in [Scope::History, Scope::Transcript] {
         let mut found = Vec::new();
@@ -251,7 +257,15 @@ fn one_by_one_gives_what_all_at_once_gives() {
         assert_eq!(found, all);
         assert_eq!((&report.gaps, report.log.damaged()), (&whole.gaps, whole.log.damaged()));
         assert_eq!(report.log.bytes, whole.log.bytes);
+        let step = |found: &mut Vec<u64>, entry: Entry| found.push(entry.seq());
+        let (folded, report) = session.fold(scope, Vec::new, step, |a, b| [a, b].concat()).unwrap();
+        assert_eq!(folded, all);
+        assert_eq!((&report.gaps, report.log.damaged()), (&whole.gaps, whole.log.damaged()));
+        assert_eq!((report.log.bytes, report.log.lines), (whole.log.bytes, whole.log.lines));
+        assert_eq!((report.log.records, report.log.sealed), (whole.log.records, whole.log.sealed));
     }
+    let gone = place.session("gone").fold(Scope::History, || 7, |_, _| (), |a, b| a + b).unwrap();
+    assert!(gone.0 == 7 && gone.1.is_clean());
     let mut first = 0;
     session
         .for_each(Scope::History, |entry| {
