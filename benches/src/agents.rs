@@ -108,12 +108,17 @@ fn lines(program: &Path, home: &Home, args: &[&str]) -> u64 {
 }
 
 fn printed(program: &Path, home: &Home, args: &[&str]) -> Vec<u8> {
+    annals(program, &home.folder).args(args).output().unwrap().stdout
+}
+
+/// The program in a user's folder, where nothing else is found.
+pub(crate) fn annals(program: &Path, home: &Path) -> Command {
     let mut command = Command::new(program);
-    command.args(args).env("HOME", &home.folder).env("ANNALS_HOME", home.folder.join("annals"));
+    command.current_dir(home).env("HOME", home).env("ANNALS_HOME", home.join("annals"));
     for name in ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "DRUUMEN_SESSIONS_DB_ROOT"] {
         command.env_remove(name);
     }
-    command.current_dir(&home.folder).output().unwrap().stdout
+    command
 }
 
 fn values(path: &PathBuf) -> impl Iterator<Item = Value> {

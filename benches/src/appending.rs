@@ -1,6 +1,5 @@
 //! Append, per durability and number of threads.
 
-use std::cell::LazyCell;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -8,8 +7,9 @@ use std::thread;
 
 use jsonl_core::{Durability, Locking, WriteOptions, Writer, checksum};
 
-use annals_benches::corpus::{Random, Size, Turn, turn};
+use annals_benches::corpus::{Size, Turn};
 use annals_benches::measure::{Table, Target, Work, side};
+use annals_benches::messages::{Lazily, turns};
 
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
@@ -18,11 +18,7 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
         Size::Full => (50_000, 1_000),
     };
     for (name, content_len) in [("small", 60), ("chat", 10_000)] {
-        // Made when the first job wants them, for instructions are counted, too.
-        let turns = LazyCell::new(|| {
-            let mut random = Random(3);
-            (0..1000).map(|n| turn(&mut random, n, content_len)).collect()
-        });
+        let turns = turns(content_len);
         let buffered = if name == "chat" { buffered / 10 } else { buffered };
         append_buffered(folder.path(), name, &turns, buffered, table);
         append_synced(folder.path(), name, &turns, synced, table);
@@ -63,13 +59,7 @@ fn bare(path: &Path, turns: &[Turn], count: usize, sync: Option<Durability>) -> 
     written(path, 0)
 }
 
-fn append_buffered<F: FnOnce() -> Vec<Turn>>(
-    folder: &Path,
-    name: &str,
-    turns: &LazyCell<Vec<Turn>, F>,
-    count: usize,
-    table: &mut Table,
-) {
+fn append_buffered(folder: &Path, name: &str, turns: &Lazily<Turn>, count: usize, table: &mut Table) {
     let cases = [
         ("append Buffer, lock held", Locking::Held, false, 1.5),
         ("append Buffer, lock held, checksum", Locking::Held, true, 2.0),
@@ -94,13 +84,7 @@ fn append_buffered<F: FnOnce() -> Vec<Turn>>(
     }
 }
 
-fn append_synced<F: FnOnce() -> Vec<Turn>>(
-    folder: &Path,
-    name: &str,
-    turns: &LazyCell<Vec<Turn>, F>,
-    count: usize,
-    table: &mut Table,
-) {
+fn append_synced(folder: &Path, name: &str, turns: &Lazily<Turn>, count: usize, table: &mut Table) {
     for durability in [Durability::SyncData, Durability::SyncAll] {
         table.compare(
             &format!("append {durability:?}, 1 thread, {name}"),

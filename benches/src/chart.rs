@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::fs;
 
-use annals_benches::measure::{Beside, Row, rate};
-use annals_benches::saved;
+use crate::measure::{Beside, Row, rate};
+use crate::saved::{self, Results};
 
-const WIDTH: f64 = 860.0;
-const LEFT: f64 = 330.0;
+const WIDTH: f64 = 920.0;
+const LEFT: f64 = 380.0;
 const RIGHT: f64 = 90.0;
 const TOP: f64 = 46.0;
 const STEP: f64 = 24.0;
@@ -33,9 +33,8 @@ const DRAWN: [(&str, &str, &str); 16] = [
     ("durable message, 64 threads, small", "SQLite", "a durable message, 64 threads"),
 ];
 
-/// Draws what was saved.
-pub(crate) fn save() {
-    let Some(results) = saved::load(&saved::results_path()) else { return };
+/// Draws results, and puts them into README.md.
+pub(crate) fn save(results: &Results) {
     let note = format!("{}, {}", results.date, results.machine);
     let bars = bars(&results.rows);
     fs::write(saved::folder().join("chart.svg"), draw(&bars, &note)).unwrap();

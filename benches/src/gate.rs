@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use annals_benches::measure::Row;
+use annals_benches::measure::{Row, median};
 
 /// A job, and how many times as long, and as many instructions, it may take as before.
 struct Gated {
@@ -116,12 +116,6 @@ fn verdict(job: &str, before: &str, now: &str, ratio: f64, at_most: Option<f64>)
 
 fn ratio(pairs: &[(f64, f64)]) -> f64 {
     median(pairs.iter().map(|(now, before)| now / before))
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Runs both programs so many times, in turns.

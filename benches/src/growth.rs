@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use annals_benches::corpus::{self, Random, Size, Turn};
+use annals_benches::measure::median;
 use annals_benches::saved;
 use annals_catalog::{CatalogOptions, Observation};
 use annals_memory::{Filter, MemoryOptions, NewItem};
@@ -16,11 +17,17 @@ use jsonl_core::{Durability, Log, WriteOptions};
 
 /// One job at several sizes.
 struct Growth {
-    job: String,
+    job: &'static str,
     /// `GB/s` or `µs`.
     unit: &'static str,
     /// How many there are, and the figure.
     points: Vec<(String, f64)>,
+}
+
+impl Growth {
+    fn new(job: &'static str, unit: &'static str) -> Self {
+        Self { job, unit, points: Vec::new() }
+    }
 }
 
 pub(crate) fn run(folder: &Path, size: Size, is_saved: bool) {
@@ -37,8 +44,7 @@ pub(crate) fn run(folder: &Path, size: Size, is_saved: bool) {
     let text = text(&growths);
     println!("{text}");
     if is_saved {
-        let heading = format!("{}, {}.", saved::today(), saved::machine());
-        saved::put("growth", &format!("{heading}\n\n```text\n{text}```"));
+        saved::put("growth", &text);
     }
 }
 
@@ -57,15 +63,11 @@ fn text(growths: &[Growth]) -> String {
 /// The median of a few runs, in seconds, after one that isn't counted.
 fn timed(rounds: usize, mut work: impl FnMut()) -> f64 {
     work();
-    let mut times: Vec<f64> = (0..rounds)
-        .map(|_| {
-            let begun = Instant::now();
-            work();
-            begun.elapsed().as_secs_f64()
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    median((0..rounds).map(|_| {
+        let begun = Instant::now();
+        work();
+        begun.elapsed().as_secs_f64()
+    }))
 }
 
 fn logs(folder: &Path, size: Size) -> Vec<Growth> {
@@ -74,11 +76,13 @@ fn logs(folder: &Path, size: Size) -> Vec<Growth> {
         Size::Full => &[1, 16, 256, 1024, 4096],
     };
     let program = std::env::current_exe().unwrap().with_file_name("annals");
-    let jobs = ["scan", "verify JSON in full", "load typed, folded", "tail 50", "annals search, absent word"];
-    let mut growths: Vec<Growth> =
-        jobs.map(|job| Growth { job: job.to_owned(), unit: "GB/s", points: Vec::new() }).into();
-
-    growths[3].unit = "µs";
+    let mut growths = vec![
+        Growth::new("scan", "GB/s"),
+        Growth::new("verify JSON in full", "GB/s"),
+        Growth::new("load typed, folded", "GB/s"),
+        Growth::new("tail 50", "µs"),
+        Growth::new("annals search, absent word", "GB/s"),
+    ];
     for mib in lens {
         let path = corpus::chat(folder, mib << 20);
         let len = fs::metadata(&path).unwrap().len();
@@ -114,9 +118,8 @@ fn sessions(folder: &Path, size: Size) -> Vec<Growth> {
         Size::Quick => &[1, 100],
         Size::Full => &[1, 100, 10_000, 100_000],
     };
-    let mut list =
-        Growth { job: String::from("list newest 50, per session"), unit: "µs", points: Vec::new() };
-    let mut append = Growth { job: String::from("append to one, buffered"), unit: "µs", points: Vec::new() };
+    let mut list = Growth::new("list newest 50, per session", "µs");
+    let mut append = Growth::new("append to one, buffered", "µs");
     for count in counts {
         let folder = tempfile::tempdir_in(folder).unwrap();
         let store = StoreOptions::new().durability(Durability::Buffer).open(folder.path()).unwrap();
@@ -147,9 +150,8 @@ fn memories(folder: &Path, size: Size) -> Vec<Growth> {
         Size::Quick => &[1, 1_000],
         Size::Full => &[1, 1_000, 100_000, 1_000_000],
     };
-    let mut open =
-        Growth { job: String::from("memory open, cold, per item"), unit: "µs", points: Vec::new() };
-    let mut add = Growth { job: String::from("memory add, durable"), unit: "µs", points: Vec::new() };
+    let mut open = Growth::new("memory open, cold, per item", "µs");
+    let mut add = Growth::new("memory add, durable", "µs");
     for count in counts {
         let folder = tempfile::tempdir_in(folder).unwrap();
         let path = folder.path().join("memory.jsonl");
@@ -182,9 +184,8 @@ fn catalogs(folder: &Path, size: Size) -> Vec<Growth> {
         Size::Quick => &[100],
         Size::Full => &[100, 10_000, 100_000],
     };
-    let mut event = Growth { job: String::from("catalog event, durable"), unit: "µs", points: Vec::new() };
-    let mut rebuild =
-        Growth { job: String::from("catalog rebuild, per session"), unit: "µs", points: Vec::new() };
+    let mut event = Growth::new("catalog event, durable", "µs");
+    let mut rebuild = Growth::new("catalog rebuild, per session", "µs");
     for count in counts {
         let folder = tempfile::tempdir_in(folder).unwrap();
         crate::catalogs::write_log(folder.path(), *count, 3 * count);
@@ -207,8 +208,7 @@ fn catalogs(folder: &Path, size: Size) -> Vec<Growth> {
 
 fn threads(folder: &Path, size: Size) -> Vec<Growth> {
     let count = if size == Size::Quick { 64 } else { 2_048 };
-    let mut append =
-        Growth { job: String::from("append, synced, by threads"), unit: "µs", points: Vec::new() };
+    let mut append = Growth::new("append, synced, by threads", "µs");
     let mut random = Random(3);
     let turns: Vec<Turn> = (0..count).map(|n| corpus::turn(&mut random, n, 60)).collect();
     for threads in [1, 2, 4, 8, 16, 32, 64] {

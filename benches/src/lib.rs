@@ -5,7 +5,10 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::missing_panics_doc)]
 
+mod chart;
+pub mod command;
 pub mod corpus;
 pub mod measure;
+pub mod messages;
 pub mod originals;
 pub mod saved;

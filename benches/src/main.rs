@@ -5,8 +5,8 @@
 mod agents;
 mod agents_corpus;
 mod appending;
+mod approvals;
 mod catalogs;
-mod chart;
 mod gate;
 mod growth;
 #[cfg(unix)]
@@ -18,8 +18,9 @@ mod sessions;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use annals_benches::command::Command;
 use annals_benches::corpus::{Corpora, Size};
-use annals_benches::measure::{Output, Table};
+use annals_benches::measure::Table;
 use annals_benches::saved;
 
 const USAGE: &str = "\
@@ -39,15 +40,15 @@ Runs the jobs whose names hold one of the words (or are one, after `=`); all wit
   --gate       this tree beside an earlier revision; fails where this one is slower";
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let has = |flag: &str| args.iter().any(|arg| arg == flag);
-    let words: Vec<String> = args.iter().filter(|arg| !arg.starts_with("--")).cloned().collect();
+    let command = Command::of_this_process();
+    let has = |flag| command.has(flag);
     if has("--help") {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    let size = if has("--quick") { Size::Quick } else { Size::Full };
+    let size = command.size();
     if has("--gate") {
+        let words = command.words();
         let Some((base, words)) = words.split_first() else {
             eprintln!("--gate needs the program of the other revision");
             return ExitCode::FAILURE;
@@ -62,20 +63,11 @@ fn main() -> ExitCode {
         processes::run(&folder(), size, has("--save"));
         return ExitCode::SUCCESS;
     }
-    let output = if has("--json") { Output::Json } else { Output::Table };
-    let rounds = if has("--once") {
-        1
-    } else if size == Size::Quick {
-        3
-    } else {
-        7
-    };
-    let mut table = Table::new(words, output, rounds, has("--alone"));
+    let mut table = command.table(7);
     jobs(size, &mut table);
     let rows = table.finish();
     if has("--save") {
         saved::save(rows);
-        chart::save();
     }
     ExitCode::SUCCESS
 }

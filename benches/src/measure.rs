@@ -140,14 +140,14 @@ impl Table {
                     times[which].push(timed(if which == 0 { &mut ours } else { other }));
                 }
             }
-            let [ours, other_ns] = times.each_ref().map(|times| median(times));
+            let [ours, other_ns] = times.each_ref().map(|times| nanoseconds(times));
             let (ratio, target, met) = judge(ours, other_ns, target);
             Some(Beside { against: other.name.to_owned(), other_ns, ratio, target, met })
         } else {
             times[0].extend((0..self.rounds).map(|_| timed(&mut ours)));
             None
         };
-        let row = Row { job: job.to_owned(), work, ours_ns: median(&times[0]), beside };
+        let row = Row { job: job.to_owned(), work, ours_ns: nanoseconds(&times[0]), beside };
         match self.output {
             Output::Table => println!("{}", line(&row)),
             Output::Json => println!("{}", serde_json::to_string(&row).unwrap()),
@@ -211,10 +211,15 @@ pub fn summary(rows: &[Row]) -> String {
     format!("{} jobs, {} targets missed", rows.len(), rows.iter().filter(is_missed).count())
 }
 
-fn median(times: &[Duration]) -> u64 {
-    let mut times = times.to_vec();
-    times.sort();
-    times.get(times.len() / 2).map_or(0, |time| time.as_nanos() as u64)
+fn nanoseconds(times: &[Duration]) -> u64 {
+    median(times.iter().map(|time| time.as_nanos() as f64)) as u64
+}
+
+/// The one in the middle; not a number where there is none.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// `1.23 GB/s`, or `4.56 µs` for each.

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use annals_memory::{Durability, Filter, MemoryOptions, NewItem};
@@ -12,6 +11,8 @@ use serde_json::Value;
 
 use annals_benches::corpus::{Random, Size};
 use annals_benches::measure::{Table, Target, Work, side};
+
+use crate::approvals::Approvals;
 
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
@@ -147,22 +148,7 @@ fn check(folder: &Path, count: u64, name: &str, table: &mut Table) {
     if !table.wants(&job) {
         return;
     }
-    let folder = folder.join(format!("trust-{count}"));
-    let store = folder.join("trusted-projects");
-    fs::create_dir(&folder).unwrap();
-    let only_mine = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    only_mine(&folder, 0o700);
-    let file = folder.join(".envrc");
-    fs::write(&file, "export FERRY=K7\n".repeat(20)).unwrap();
-    only_mine(&file, 0o600);
-    let digest = Digest::of(&fs::read(&file).unwrap());
-    let approval = |path: &str| {
-        format!("{{\"path\":\"{path}\",\"sha256\":\"{digest}\",\"ts\":\"2026-05-16T23:45:07Z\"}}\n")
-    };
-    let mut text: String = (1..count).map(|n| approval(&format!("/home/u/project-{n}/.envrc"))).collect();
-    text += &approval(file.to_str().unwrap());
-    fs::write(&store, text).unwrap();
-    only_mine(&store, 0o600);
+    let Approvals { store, file } = Approvals::write(&folder.join(format!("trust-{count}")), count);
     let trust = Trust::open(&store);
     let times = 50;
     table.compare(

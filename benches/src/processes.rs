@@ -8,9 +8,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use annals_benches::corpus::{self, Size};
+use annals_benches::measure::median;
 use annals_benches::saved;
 
-use crate::agents_corpus;
+use crate::approvals::Approvals;
+use crate::{agents, agents_corpus};
 
 /// Starts of each program, of which the median counts.
 const STARTS: usize = 61;
@@ -38,9 +40,8 @@ pub(crate) fn run(folder: &Path, size: Size, is_saved: bool) {
     let starts = starts(&program, folder, size);
     println!("{starts}");
     if is_saved {
-        let heading = format!("{}, {}.", saved::today(), saved::machine());
-        saved::put("memory", &format!("{heading}\n\n```text\n{memory}```"));
-        saved::put("starts", &format!("{heading}\n\n```text\n{starts}```"));
+        saved::put("memory", &memory);
+        saved::put("starts", &starts);
     }
 }
 
@@ -79,7 +80,7 @@ fn memory(program: &Path, folder: &Path, size: Size) -> String {
 
 /// `12 MiB  3.21 s`, right in a column.
 fn figure(program: &Path, home: &Path, args: &[PathBuf]) -> String {
-    let mut command = annals(program, home);
+    let mut command = agents::annals(program, home);
     command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
     let begun = Instant::now();
     let shown = match peak(&mut command) {
@@ -105,38 +106,19 @@ fn peak(_: &mut Command) -> Result<u64, String> {
     Err(String::from("not known here"))
 }
 
-/// The program in a user's folder, where nothing else is found.
-fn annals(program: &Path, home: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir(home).env("HOME", home).env("ANNALS_HOME", home.join("annals"));
-    for name in ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "DRUUMEN_SESSIONS_DB_ROOT"] {
-        command.env_remove(name);
-    }
-    command
-}
-
 fn starts(program: &Path, folder: &Path, size: Size) -> String {
     let mut text = format!("{:<52}{:>12}\n", "a whole process", "median");
     let temporary = tempfile::tempdir_in(folder).unwrap();
     let home = temporary.path().canonicalize().unwrap();
     let mut add = |name: &str, args: &[&str], input: &str| {
-        let mut times: Vec<Duration> = (0..STARTS).map(|_| start(program, &home, args, input)).collect();
-        times.sort();
-        let _ = writeln!(text, "{name:<52}{:>9.2} ms", times[STARTS / 2].as_secs_f64() * 1e3);
+        let seconds = median((0..STARTS).map(|_| start(program, &home, args, input).as_secs_f64()));
+        let _ = writeln!(text, "{name:<52}{:>9.2} ms", seconds * 1e3);
     };
     add("annals --version", &["--version"], "");
     add("annals --help", &["--help"], "");
-    let file = home.join(".envrc");
-    fs::write(&file, "export FERRY=K7\n".repeat(20)).unwrap();
-    only_mine(&file, 0o600);
-    only_mine(&home, 0o700);
     for count in [1, if size == Size::Quick { 100 } else { 10_000 }] {
-        let store = home.join(format!("approvals-{count}"));
-        fs::create_dir(&store).unwrap();
-        only_mine(&store, 0o700);
-        let store = store.join("trusted-projects");
-        fs::write(&store, approvals(&file, count)).unwrap();
-        only_mine(&store, 0o600);
+        let folder = home.join(format!("approvals-{count}"));
+        let Approvals { store, file } = Approvals::write(&folder, count);
         let args = ["trust", "--store", store.to_str().unwrap(), "check", file.to_str().unwrap()];
         add(&format!("annals trust check, {count} approvals"), &args, "");
     }
@@ -154,28 +136,8 @@ fn starts(program: &Path, folder: &Path, size: Size) -> String {
     text
 }
 
-#[cfg(unix)]
-fn only_mine(path: &Path, mode: u32) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-#[cfg(not(unix))]
-fn only_mine(_: &Path, _: u32) {}
-
-/// Approvals, of which the last is that of the file.
-fn approvals(file: &Path, count: u64) -> String {
-    let digest = annals_trust::Digest::of(&fs::read(file).unwrap());
-    let approval = |path: &str| {
-        format!("{{\"path\":\"{path}\",\"sha256\":\"{digest}\",\"ts\":\"2026-05-16T23:45:07Z\"}}\n")
-    };
-    let mut text: String = (1..count).map(|n| approval(&format!("/home/u/project-{n}/.envrc"))).collect();
-    text += &approval(file.to_str().unwrap());
-    text
-}
-
 fn start(program: &Path, home: &Path, args: &[&str], input: &str) -> Duration {
-    let mut command = annals(program, home);
+    let mut command = agents::annals(program, home);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let begun = Instant::now();
     let mut child = command.spawn().unwrap();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::chart;
 use crate::measure::{Row, head, line, summary};
 
 /// What was measured in one go.
@@ -40,13 +41,18 @@ impl Results {
 
     /// As text for `RESULTS.md`.
     pub fn text(&self) -> String {
-        let mut text = format!("{}, {}.\n\n```text\n{}\n", self.date, self.machine, head());
+        let mut text = format!("{}\n", head());
         for row in &self.rows {
             let _ = writeln!(text, "{}", line(row));
         }
-        let _ = write!(text, "\n{}\n```", summary(&self.rows));
-        text
+        let _ = write!(text, "\n{}", summary(&self.rows));
+        dated(&self.date, &self.machine, &text)
     }
+}
+
+/// A text with the day and the machine above it.
+fn dated(date: &str, machine: &str, text: &str) -> String {
+    format!("{date}, {machine}.\n\n```text\n{}\n```", text.trim_end())
 }
 
 /// The folder of the benchmarks in the source tree.
@@ -64,7 +70,7 @@ pub fn load(path: &Path) -> Option<Results> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-/// Keeps rows, in the place of older ones.
+/// Keeps rows, in the place of older ones, and draws them.
 pub fn save(rows: Vec<Row>) {
     let path = results_path();
     let results = Results::of(rows);
@@ -75,12 +81,13 @@ pub fn save(rows: Vec<Row>) {
     let mut text = serde_json::to_string_pretty(&results).unwrap();
     text.push('\n');
     fs::write(path, text).unwrap();
-    put("targets", &results.text());
+    put_in(&folder().join("RESULTS.md"), "targets", &results.text());
+    chart::save(&results);
 }
 
-/// Puts a text between the marks of a block of `RESULTS.md`.
+/// Puts what was measured today, on this machine, between the marks of a block of `RESULTS.md`.
 pub fn put(block: &str, text: &str) {
-    put_in(&folder().join("RESULTS.md"), block, text);
+    put_in(&folder().join("RESULTS.md"), block, &dated(&today(), &machine(), text));
 }
 
 /// Puts a text between the marks of a block of a file.
@@ -103,12 +110,12 @@ fn replaced(old: &str, block: &str, text: &str) -> Option<String> {
 }
 
 /// The day, by the clock of the machine.
-pub fn today() -> String {
+fn today() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
-/// `2 × Intel(R) Xeon(R) …, 24 GB, Linux 6.18, ext4`.
-pub fn machine() -> String {
+/// `2 × Intel(R) Xeon(R) …, 23 GiB, linux 6.18`.
+fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let after = |text: &str, name: &str| {
         let line = text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
@@ -118,7 +125,7 @@ pub fn machine() -> String {
     let model = after(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| String::from("processors"));
     let memory = after(&read("/proc/meminfo"), "MemTotal")
         .and_then(|text| text.split(' ').next()?.parse::<u64>().ok())
-        .map_or_else(String::new, |kib| format!(", {} GB", kib >> 20));
+        .map_or_else(String::new, |kib| format!(", {} GiB", kib >> 20));
     let release = read("/proc/sys/kernel/osrelease");
     let kernel: Vec<&str> = release.trim().split('.').take(2).collect();
     format!("{count} × {model}{memory}, {} {}", std::env::consts::OS, kernel.join("."))

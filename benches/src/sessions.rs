@@ -1,16 +1,14 @@
 //! Sessions, beside what the stores do that they come from.
 
-use std::cell::LazyCell;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
-use std::ops::ControlFlow;
-use std::path::Path;
-use std::thread;
+use std::path::{Path, PathBuf};
 
-use annals_session::{Durability, Entry, ListOptions, Scope, Session, Store, StoreOptions, Truncate};
+use annals_session::{Durability, Entry, ListOptions, Scope, Session, Truncate};
 
-use annals_benches::corpus::{Random, Size, turn};
+use annals_benches::corpus::Size;
 use annals_benches::measure::{Table, Target, Work, side};
+use annals_benches::messages::{Lazily, append_durably, filled, fresh, messages, store};
 use annals_benches::originals::{Message, Picoclaw, aish_append, aish_load, orca_load};
 use serde::Deserialize;
 
@@ -18,39 +16,14 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
     let folder = folder.path();
     for (name, content_len) in [("small", 60), ("chat", 10_000)] {
-        // Made when the first job wants them, for instructions are counted, too.
-        let messages = LazyCell::new(|| {
-            let mut random = Random(5);
-            (0..1000)
-                .map(|n| turn(&mut random, n, content_len))
-                .map(|turn| Message { role: turn.role, content: turn.content })
-                .collect()
-        });
+        let messages = messages(content_len);
         add(folder, name, &messages, size, table);
         read(folder, name, &messages, size, table);
     }
     list(folder, size, table);
 }
 
-fn store(folder: &Path, durability: Durability) -> Store {
-    StoreOptions::new().durability(durability).open(folder).unwrap()
-}
-
-/// A folder that is empty again.
-fn fresh(folder: &Path, name: &str) -> std::path::PathBuf {
-    let path = folder.join(name);
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).unwrap();
-    path
-}
-
-fn add<F: FnOnce() -> Vec<Message>>(
-    folder: &Path,
-    name: &str,
-    messages: &LazyCell<Vec<Message>, F>,
-    size: Size,
-    table: &mut Table,
-) {
+fn add(folder: &Path, name: &str, messages: &Lazily<Message>, size: Size, table: &mut Table) {
     let (durable, buffered) = match size {
         Size::Quick => (100, 2_000),
         Size::Full => (600, if name == "chat" { 5_000 } else { 30_000 }),
@@ -64,22 +37,7 @@ fn add<F: FnOnce() -> Vec<Message>>(
         table.compare(
             &job,
             Work::Records(count as u64),
-            side("ours", || {
-                let messages = messages.as_slice();
-                let store = store(&fresh(folder, "ours"), Durability::SyncData);
-                let session = store.session("s").unwrap();
-                thread::scope(|scope| {
-                    for thread in 0..threads {
-                        let session = &session;
-                        scope.spawn(move || {
-                            for n in (thread..count).step_by(threads) {
-                                session.append(&messages[n % messages.len()]).unwrap();
-                            }
-                        });
-                    }
-                });
-                session.transcript().unwrap().messages().count()
-            }),
+            side("ours", || append_durably(folder, messages, count, threads)),
             side("picoclaw's scheme", || {
                 let picoclaw = Picoclaw::new(&fresh(folder, "other"), "s");
                 for n in 0..count {
@@ -113,25 +71,14 @@ fn add<F: FnOnce() -> Vec<Message>>(
 }
 
 /// The same messages as a session of ours, and as a file of theirs.
-fn filled(folder: &Path, messages: &[Message], count: usize) -> (Session, std::path::PathBuf) {
-    let session = store(&fresh(folder, "ours"), Durability::Buffer).session("s").unwrap();
+fn both_filled(folder: &Path, messages: &[Message], count: usize) -> (Session, PathBuf) {
     let other = fresh(folder, "other").join("s.jsonl");
     let mut file = OpenOptions::new().create(true).append(true).open(&other).unwrap();
-    for first in (0..count).step_by(1000) {
-        let part = (first..count.min(first + 1000)).map(|n| &messages[n % messages.len()]);
-        session.append_all(part.clone()).unwrap();
-        part.for_each(|message| aish_append(&mut file, message));
-    }
-    (session, other)
+    (0..count).for_each(|n| aish_append(&mut file, &messages[n % messages.len()]));
+    (filled(folder, messages, count), other)
 }
 
-fn read<F: FnOnce() -> Vec<Message>>(
-    folder: &Path,
-    name: &str,
-    messages: &LazyCell<Vec<Message>, F>,
-    size: Size,
-    table: &mut Table,
-) {
+fn read(folder: &Path, name: &str, messages: &Lazily<Message>, size: Size, table: &mut Table) {
     let whole = if size == Size::Quick { 2_000 } else { 20_000 };
     let is_wanted =
         |table: &Table, jobs: &[&str]| jobs.iter().any(|job| table.wants(&format!("{job}, {name}")));
@@ -139,7 +86,7 @@ fn read<F: FnOnce() -> Vec<Message>>(
         table,
         &["session history", "session history, text decoded", "session log, every text decoded"],
     ) {
-        let (session, other) = filled(folder, messages, whole);
+        let (session, other) = both_filled(folder, messages, whole);
         let picoclaw = Picoclaw::new(other.parent().unwrap(), "s");
         let len: usize = (0..whole).map(|n| messages[n % messages.len()].content.len()).sum();
         let work = Work::Records(whole as u64);
@@ -191,7 +138,7 @@ fn read<F: FnOnce() -> Vec<Message>>(
         (_, "chat") => 50_000,
         _ => 200_000,
     };
-    let (session, other) = filled(folder, messages, many);
+    let (session, other) = both_filled(folder, messages, many);
     let picoclaw = Picoclaw::new(other.parent().unwrap(), "s");
     let text = |content: &str| content.len();
     table.compare(
@@ -248,14 +195,12 @@ fn decode(session: &Session, name: &str, len: usize, table: &mut Table) {
         &format!("session log, every text decoded, {name}"),
         Work::Bytes(fs::metadata(&path).unwrap().len()),
         side("ours", || {
-            let mut sum = 0;
-            let add = |entry| {
+            let add = |sum: &mut usize, entry| {
                 if let Entry::Message(message) = entry {
-                    sum += message.text().len();
+                    *sum += message.text().len();
                 }
-                ControlFlow::Continue(())
             };
-            session.for_each(Scope::Transcript, add).unwrap();
+            let (sum, _) = session.fold(Scope::Transcript, || 0, add, |a, b| a + b).unwrap();
             assert_eq!(sum, len);
             sum
         }),

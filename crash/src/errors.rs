@@ -48,11 +48,7 @@ struct Point {
 
 /// Sweeps through all points of so many operations of a store.
 pub fn sweep(program: &Path, subject: &'static dyn Subject, operations: u64) -> Result<Tally> {
-    let mut tally = Tally::default();
-    side_by_side(|lane| Lane::new(program, subject, operations, lane)?.sweep())?
-        .into_iter()
-        .for_each(|lane| tally.add(lane));
-    Ok(tally)
+    side_by_side(|lane| Lane::new(program, subject, operations, lane)?.sweep())
 }
 
 /// Every second point, in a worker of its own.

@@ -70,9 +70,7 @@ pub fn limits(program: &Path, subject: &'static dyn Subject, limits: u64, step: 
         }
         Ok(tally)
     };
-    let mut tally = Tally::default();
-    side_by_side(lane)?.into_iter().for_each(|lane| tally.add(lane));
-    Ok(tally)
+    side_by_side(lane)
 }
 
 /// On a file system in memory that becomes full, at so many sizes.

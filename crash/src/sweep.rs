@@ -138,16 +138,13 @@ pub fn sweep(annals: &Path, step: usize, program: Program) -> Result<Tally> {
     if program == Program::Shell {
         return Lane::new(Path::new("/bin/sh"), &SHELL)?.sweep(step.min(CONTROL_STEP));
     }
-    let lanes = side_by_side(|lane| {
+    side_by_side(|lane| {
         let mut tally = Tally::default();
         for script in SCRIPTS.iter().skip(lane).step_by(LANES) {
             tally.add(Lane::new(annals, script)?.sweep(step)?);
         }
         Ok(tally)
-    })?;
-    let mut tally = Tally::default();
-    lanes.into_iter().for_each(|lane| tally.add(lane));
-    Ok(tally)
+    })
 }
 
 /// One command in a folder of its own.

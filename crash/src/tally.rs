@@ -63,11 +63,15 @@ impl Tally {
     }
 }
 
-/// Lets each lane do its part beside the others, and gives what they came to.
-pub(crate) fn side_by_side<T: Send>(part: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+/// Lets each lane do its part beside the others, and gives what they came to in all.
+pub(crate) fn side_by_side(part: impl Fn(usize) -> Result<Tally> + Sync) -> Result<Tally> {
     thread::scope(|scope| {
         let part = &part;
         let lanes: Vec<_> = (0..LANES).map(|lane| scope.spawn(move || part(lane))).collect();
-        lanes.into_iter().map(|lane| lane.join().unwrap_or_else(|_| Err(String::from("a panic")))).collect()
+        let mut tally = Tally::default();
+        for lane in lanes {
+            tally.add(lane.join().unwrap_or_else(|_| Err(String::from("a panic")))?);
+        }
+        Ok(tally)
     })
 }

@@ -1,13 +1,11 @@
 //! Durable messages, one at a time, and a history read back.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::thread;
+use std::path::Path;
 
 use annals_benches::corpus::Size;
 use annals_benches::measure::{Table, Target, Work, side};
+use annals_benches::messages::{append_durably, filled, fresh};
 use annals_benches::originals::Message;
-use annals_session::{Durability, StoreOptions};
 use fjall::{Config, PartitionCreateOptions, PersistMode};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use rusqlite::Connection;
@@ -17,13 +15,6 @@ const MESSAGES: TableDefinition<'_, u64, (&str, &str)> = TableDefinition::new("m
 pub(crate) fn run(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut Table) {
     durable(folder, name, messages, size, table);
     history(folder, name, messages, size, table);
-}
-
-fn fresh(folder: &Path, name: &str) -> PathBuf {
-    let path = folder.join(name);
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).unwrap();
-    path
 }
 
 fn sqlite(folder: &Path, synchronous: &str) -> Connection {
@@ -50,22 +41,7 @@ fn durable(folder: &Path, name: &str, messages: &[Message], size: Size, table: &
     let message = |n: usize| &messages[n % messages.len()];
     for (threads, target) in [(1, 0.95), (16, 4.0), (64, 8.0)] {
         let job = format!("durable message, {threads} threads, {name}");
-        let ours = || {
-            let store =
-                StoreOptions::new().durability(Durability::SyncData).open(fresh(folder, "durable")).unwrap();
-            let session = store.session("s").unwrap();
-            thread::scope(|scope| {
-                for thread in 0..threads {
-                    let session = &session;
-                    scope.spawn(move || {
-                        for n in (thread..count).step_by(threads) {
-                            session.append(message(n)).unwrap();
-                        }
-                    });
-                }
-            });
-            session.transcript().unwrap().messages().count()
-        };
+        let ours = || append_durably(folder, messages, count, threads);
         let with_sqlite = |synchronous: &'static str| {
             move || {
                 let connection = sqlite(&fresh(folder, "sqlite"), synchronous);
@@ -137,7 +113,7 @@ fn history(folder: &Path, name: &str, messages: &[Message], size: Size, table: &
     }
     let count = if size == Size::Quick { 2_000 } else { 20_000 };
     let folder = &fresh(folder, "history");
-    let session = crate::filled(folder, messages, count);
+    let session = filled(folder, messages, count);
     let connection = sqlite(&fresh(folder, "sqlite"), "NORMAL");
     connection.execute_batch("BEGIN").unwrap();
     (0..count).for_each(|n| insert(&connection, &messages[n % messages.len()]));

@@ -1,0 +1,73 @@
+//! Messages, made when the first job wants them, and sessions of ours that they are in.
+
+use std::cell::LazyCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use annals_session::{Durability, Session, Store, StoreOptions};
+
+use crate::corpus::{Random, Turn, turn};
+use crate::originals::Message;
+
+/// What isn't made before somebody asks for it, for instructions are counted, too.
+pub type Lazily<T> = LazyCell<Vec<T>, Box<dyn FnOnce() -> Vec<T>>>;
+
+/// So many differ; then they come again.
+const COUNT: u64 = 1000;
+
+/// Turns with texts of about so many bytes.
+pub fn turns(content_len: usize) -> Lazily<Turn> {
+    LazyCell::new(Box::new(move || made(3, content_len).collect()))
+}
+
+/// Messages with texts of about so many bytes.
+pub fn messages(content_len: usize) -> Lazily<Message> {
+    let message = |turn: Turn| Message { role: turn.role, content: turn.content };
+    LazyCell::new(Box::new(move || made(5, content_len).map(message).collect()))
+}
+
+fn made(seed: u64, content_len: usize) -> impl Iterator<Item = Turn> {
+    let mut random = Random(seed);
+    (0..COUNT).map(move |n| turn(&mut random, n, content_len))
+}
+
+/// A folder that is empty again.
+pub fn fresh(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// A store of ours.
+pub fn store(folder: &Path, durability: Durability) -> Store {
+    StoreOptions::new().durability(durability).open(folder).unwrap()
+}
+
+/// Appends so many messages to a new session, each durable when the call returns, from several threads; and counts those that are there.
+pub fn append_durably(folder: &Path, messages: &[Message], count: usize, threads: usize) -> usize {
+    let store = store(&fresh(folder, "ours"), Durability::SyncData);
+    let session = store.session("s").unwrap();
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            let session = &session;
+            scope.spawn(move || {
+                for n in (thread..count).step_by(threads) {
+                    session.append(&messages[n % messages.len()]).unwrap();
+                }
+            });
+        }
+    });
+    session.transcript().unwrap().messages().count()
+}
+
+/// A new session of so many messages.
+pub fn filled(folder: &Path, messages: &[Message], count: usize) -> Session {
+    let session = store(&fresh(folder, "ours"), Durability::Buffer).session("s").unwrap();
+    for first in (0..count).step_by(1000) {
+        let part = (first..count.min(first + 1000)).map(|n| &messages[n % messages.len()]);
+        session.append_all(part).unwrap();
+    }
+    session
+}
