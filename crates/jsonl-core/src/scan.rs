@@ -87,6 +87,11 @@ fn only_space_from(text: &[u8], end: usize) -> Result<(), Fault> {
 ///
 /// As [`check`], offsets counted from the beginning of `text`.
 pub fn value_end(text: &[u8], start: usize, max_nesting: usize) -> Result<usize, Fault> {
+    let start = skip_space(text, start);
+    // Most values are strings, and what a walk has to prepare is for others.
+    if text.get(start) == Some(&b'"') {
+        return string_end(text, start + 1);
+    }
     walk(text, start, max_nesting, &mut Nothing)
 }
 
@@ -200,9 +205,17 @@ pub fn unescape(content: &[u8]) -> Cow<'_, str> {
     let mut start = 0;
     loop {
         push_between(&mut out, text, start..at);
-        let (decoded, len) = escape(&content[at..]);
-        out.push(decoded);
-        start = at + len;
+        match content.get(at + 1).map_or(0, |byte| SIMPLE[usize::from(*byte)]) {
+            0 => {
+                let (decoded, len) = escape(&content[at..]);
+                out.push(decoded);
+                start = at + len;
+            }
+            simple => {
+                out.push(char::from(simple));
+                start = at + 2;
+            }
+        }
         match next_backslash(content, start) {
             Some(found) => at = found,
             None => break,
@@ -212,12 +225,30 @@ pub fn unescape(content: &[u8]) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The ASCII characters that escapes of two bytes stand for, by their second byte; 0 where it begins none.
+const SIMPLE: [u8; 256] = {
+    let mut simple = [0; 256];
+    let escapes = *b"\"\"\\\\//b\x08f\x0Cn\nr\rt\t";
+    let mut at = 0;
+    while at < escapes.len() {
+        simple[escapes[at] as usize] = escapes[at + 1];
+        at += 2;
+    }
+    simple
+};
+
 /// What is between escapes: whole characters, unless a backslash stood in front of one that it can't escape.
+#[inline]
 fn push_between(out: &mut String, text: &str, range: Range<usize>) {
     match text.get(range.clone()) {
         Some(between) => out.push_str(between),
-        None => out.push_str(&String::from_utf8_lossy(text.as_bytes().get(range).unwrap_or_default())),
+        None => push_lossy(out, text, range),
     }
+}
+
+#[cold]
+fn push_lossy(out: &mut String, text: &str, range: Range<usize>) {
+    out.push_str(&String::from_utf8_lossy(text.as_bytes().get(range).unwrap_or_default()));
 }
 
 /// Escapes are near each other where there are any, so calling a vectorised search for each costs more than it finds.
@@ -249,33 +280,25 @@ fn unescape_lossy(content: &[u8]) -> Cow<'_, str> {
 
 /// The character that the escape at the beginning of `text` stands for, and the length of the escape.
 fn escape(text: &[u8]) -> (char, usize) {
-    let simple = match text.get(1) {
-        Some(b'"') => '"',
-        Some(b'\\') => '\\',
-        Some(b'/') => '/',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
+    match text.get(1) {
+        Some(&byte) if SIMPLE[usize::from(byte)] != 0 => (char::from(SIMPLE[usize::from(byte)]), 2),
         Some(b'u') => {
             let Some(first) = hex4(text.get(2..6)) else { return (char::REPLACEMENT_CHARACTER, 2) };
             if let Some(found) = char::from_u32(first) {
                 return (found, 6);
             }
             let low = if text.get(6..8) == Some(b"\\u") { hex4(text.get(8..12)) } else { None };
-            return match low {
+            match low {
                 Some(low @ 0xDC00..=0xDFFF) if first < 0xDC00 => {
                     let code = 0x10000 + ((first - 0xD800) << 10) + (low - 0xDC00);
                     (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
                 }
                 _ => (char::REPLACEMENT_CHARACTER, 6),
-            };
+            }
         }
-        Some(_) => return (char::REPLACEMENT_CHARACTER, 2),
-        None => return (char::REPLACEMENT_CHARACTER, 1),
-    };
-    (simple, 2)
+        Some(_) => (char::REPLACEMENT_CHARACTER, 2),
+        None => (char::REPLACEMENT_CHARACTER, 1),
+    }
 }
 
 pub(crate) fn hex4(digits: Option<&[u8]>) -> Option<u32> {

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::lock;
 use crate::read_options::ReadOptions;
 use crate::reader::Log;
-use crate::writer::{Appended, Disk, Locking, Writer};
+use crate::writer::{Appended, Disk, Locking, Writer, with_scratch};
 
 impl Writer {
     /// Runs `work` while nobody else writes. What it looks at stays true until it returns, and what it appends
@@ -54,15 +54,14 @@ impl Writer {
         let heals = !is_as_left && !disk.ends_with_newline(len, &self.path)?;
         let start = len + u64::from(heals);
         let identity = disk.identity;
-        let mut transaction =
-            Transaction { writer: self, identity, len, start, is_as_left, lines: vec![b'\n'] };
-        let result = work(&mut transaction)?;
-        let lines = transaction.lines;
-        let has_written = lines.len() > 1;
-        if has_written {
-            disk.write(&lines, len, &self.path)?;
-        }
-        Ok((result, has_written))
+        with_scratch(|lines| {
+            let result = work(&mut Transaction { writer: self, identity, len, start, is_as_left, lines })?;
+            let has_written = lines.len() > 1;
+            if has_written {
+                disk.write(lines, len, &self.path)?;
+            }
+            Ok((result, has_written))
+        })
     }
 
     /// Carries what has been written by now to the device, with whoever else wants that.
@@ -79,7 +78,7 @@ pub struct Transaction<'a> {
     start: u64,
     is_as_left: bool,
     /// A newline, which healing may need, and whole lines.
-    lines: Vec<u8>,
+    lines: &'a mut Vec<u8>,
 }
 
 impl Debug for Transaction<'_> {
@@ -145,8 +144,7 @@ impl Transaction<'_> {
     fn take(&mut self, encode: impl FnOnce(&Writer, &mut Vec<u8>) -> Result<u64>) -> Result<Appended> {
         let offset = self.next_offset();
         let before = self.lines.len();
-        match encode(self.writer, &mut self.lines).and_then(|len| self.writer.fits(&self.lines).map(|()| len))
-        {
+        match encode(self.writer, self.lines).and_then(|len| self.writer.fits(self.lines).map(|()| len)) {
             Ok(len) => Ok(Appended { offset, len }),
             Err(error) => {
                 self.lines.truncate(before);

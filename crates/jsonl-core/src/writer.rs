@@ -295,6 +295,18 @@ thread_local! {
 /// Space above this is given back.
 const SCRATCH_MAX: usize = 1 << 20;
 
+/// Space for lines. Its first byte is a newline, which is written only where the file's last byte is none.
+pub(crate) fn with_scratch<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    let mut bytes = SCRATCH.take();
+    bytes.clear();
+    bytes.push(b'\n');
+    let result = work(&mut bytes);
+    if bytes.capacity() <= SCRATCH_MAX {
+        SCRATCH.set(bytes);
+    }
+    result
+}
+
 impl Writer {
     /// The path of the log, without symbolic links.
     #[must_use]
@@ -498,21 +510,16 @@ impl Writer {
 
     /// Makes lines and sends them on their way; returns where the first of them stands.
     fn submit(&self, durability: Durability, encode: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<u64> {
-        // Its first byte is a newline, which is written only where the file's last byte is none.
-        let mut bytes = SCRATCH.take();
-        bytes.clear();
-        bytes.push(b'\n');
-        let offset = encode(&mut bytes).and_then(|()| match durability {
-            _ if bytes.len() == 1 => Ok(0),
-            Durability::Buffer => {
-                self.fits(&bytes).and_then(|()| self.write(&bytes, false)).map(|(offset, _)| offset)
+        with_scratch(|bytes| {
+            encode(bytes)?;
+            match durability {
+                _ if bytes.len() == 1 => Ok(0),
+                Durability::Buffer => {
+                    self.fits(bytes).and_then(|()| self.write(bytes, false)).map(|(offset, _)| offset)
+                }
+                _ => self.fits(bytes).and_then(|()| self.submit_synced(&bytes[1..], durability)),
             }
-            _ => self.fits(&bytes).and_then(|()| self.submit_synced(&bytes[1..], durability)),
-        });
-        if bytes.capacity() <= SCRATCH_MAX {
-            SCRATCH.set(bytes);
-        }
-        offset
+        })
     }
 
     /// Whether one write can take it.
