@@ -1,14 +1,12 @@
 //! The events of a log, whatever else is in it.
 
-use std::ops::ControlFlow;
-
 use jsonl_core::checksum::{self, Seal};
 use jsonl_core::verdict::Verdict;
 use jsonl_core::{Chunk, Damage, DamageKind, Log, Span};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::outline::Outline;
 
@@ -104,30 +102,26 @@ enum Other {
 /// Hands over the events of a log with their offsets, in the order of the file.
 pub(crate) fn read(log: &Log, mut each: impl FnMut(u64, &Event<'_>)) -> Result<Read> {
     let mut report = Report::default();
-    let mut failure = None;
     let start = log.len();
     let mut end = None;
-    let done = log.chunks(
+    let done = log.try_chunks(
         |chunk| {
             let last = chunk.bytes.iter().rposition(|byte| *byte == b'\n');
             let end = last.map(|at| chunk.offset + at as u64 + 1);
-            (clean(&chunk).map_or_else(|| any(log, &chunk).map(Held::Any), Ok), chunk.offset, end)
+            let held = clean(&chunk).map_or_else(|| any(log, &chunk).map(Held::Any), Ok)?;
+            Ok::<_, Error>((held, chunk.offset, end))
         },
         |(found, offset, chunk_end), _| {
             end = chunk_end.or(end).or(Some(offset));
             match found {
-                Err(error) => {
-                    failure = Some(error);
-                    return ControlFlow::Break(());
-                }
-                Ok(Held::Events(bytes, lines)) => {
+                Held::Events(bytes, lines) => {
                     report.events += lines.len() as u64;
                     for (start, outline) in lines {
                         let line = bytes.get(start..).unwrap_or_default();
                         each(offset + start as u64, &outline.event(line));
                     }
                 }
-                Ok(Held::Any(found)) => {
+                Held::Any(found) => {
                     for found in found {
                         match found {
                             Found::Event(offset, event) => {
@@ -139,16 +133,9 @@ pub(crate) fn read(log: &Log, mut each: impl FnMut(u64, &Event<'_>)) -> Result<R
                     }
                 }
             }
-            ControlFlow::Continue(())
         },
     )?;
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    if done.bytes.missing > 0 {
-        let (path, missing) = (log.path().to_owned(), done.bytes.missing);
-        return Err(jsonl_core::Error::Shrunk { path, missing }.into());
-    }
+    log.require_whole(&done)?;
     // Lines above the limit that cross the end of a chunk are in none.
     for damage in done.damages {
         report.take(Other::Damaged(damage));

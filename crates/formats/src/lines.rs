@@ -1,7 +1,6 @@
 //! The records in a file of JSON lines of another program, damage and all.
 
 use std::borrow::Cow;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -62,25 +61,15 @@ pub(crate) fn index<T: Send>(
     is_record: impl Fn(&[u8]) -> bool + Copy + Sync,
     mut each: impl FnMut(u64, Indexed<T>),
 ) -> Result<()> {
-    let mut failure = None;
-    let report = log.chunks(
+    let report = log.try_chunks(
         |chunk| clean(&chunk, &of).map_or_else(|| any(log, &chunk, &of, is_record), Ok),
-        |found, first| match found {
-            Ok(found) => {
-                found.into_iter().for_each(|(line, found)| each(first + line, found));
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
-        },
+        |found, first| found.into_iter().for_each(|(line, found)| each(first + line, found)),
     )?;
     for damage in report.damages {
         let (offset, len, kind) = (damage.offset, damage.len, damage.kind);
         each(damage.line.unwrap_or(0), Indexed::Remark(Remark::Damaged { offset, len, kind, salvaged: 0 }));
     }
-    failure.map_or(Ok(()), Err)
+    Ok(())
 }
 
 /// The lines of a chunk in which there is nothing but objects, with their numbers in it.

@@ -419,6 +419,42 @@ impl Log {
         )
     }
 
+    /// [`chunks`](Self::chunks) for work that can fail: the first failure, in the order of the file, ends it, and is returned.
+    ///
+    /// # Errors
+    ///
+    /// As [`chunks`](Self::chunks), and what `work` returns.
+    pub fn try_chunks<R: Send, E: From<Error> + Send>(
+        &self,
+        work: impl Fn(Chunk<'_>) -> Result<R, E> + Sync,
+        mut consume: impl FnMut(R, u64),
+    ) -> Result<Report, E> {
+        let mut failure = None;
+        let report = self.chunks(work, |result, line| match result {
+            Ok(result) => {
+                consume(result, line);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        failure.map_or(Ok(report), Err)
+    }
+
+    /// Whether all bytes were there that a report is about: for whoever can't go on without them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shrunk`] where somebody shortened the file meanwhile.
+    pub fn require_whole(&self, report: &Report) -> Result<()> {
+        match report.bytes.missing {
+            0 => Ok(()),
+            missing => Err(Error::Shrunk { path: self.path.clone(), missing }),
+        }
+    }
+
     /// The last `count` records, in the order of the file, without reading what is before them.
     ///
     /// The report covers what was read: from the first of these records to the end. Line numbers are not known.
@@ -552,8 +588,8 @@ impl Log {
             (RecoveryMode::TolerateCorruptTail, _) => !terminated,
             (RecoveryMode::AbsoluteConsistency, _) => false,
         };
-        if self.options.mode != RecoveryMode::SkipCorrupt && report.bytes.missing > 0 {
-            return Err(Error::Shrunk { path: self.path.clone(), missing: report.bytes.missing });
+        if self.options.mode != RecoveryMode::SkipCorrupt {
+            self.require_whole(&report)?;
         }
         match report.first_damage(accepted) {
             None => Ok(report),

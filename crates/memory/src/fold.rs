@@ -3,8 +3,6 @@
 //! A chunk in which every line is good goes through in one pass. Where one is not, the whole chunk is read again
 //! line by line, with the care that damage asks for; both ways give the same.
 
-use std::ops::ControlFlow;
-
 use jsonl_core::checksum::{self, Seal};
 use jsonl_core::verdict::Verdict;
 use jsonl_core::{Chunk, Damage, DamageKind, Line, Log, Span};
@@ -27,29 +25,15 @@ pub(crate) enum Writers {
 pub(crate) fn extend(index: &mut Index, log: &Log, options: &MemoryOptions, writers: Writers) -> Result<()> {
     let from = index.end;
     let new = log.part(Span { offset: from, len: log.len() - from })?;
-    let mut failure = None;
-    let report = new.chunks(
+    let report = new.try_chunks(
         |chunk| part_of(log, &chunk, options.max_line_len, writers),
-        |part, _| match part {
-            Ok((part, end)) => {
-                index.absorb(part);
-                index.end = end.at;
-                index.is_provisional = end.is_provisional;
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
+        |(part, end), _| {
+            index.absorb(part);
+            index.end = end.at;
+            index.is_provisional = end.is_provisional;
         },
     )?;
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    if report.bytes.missing > 0 {
-        let (path, missing) = (log.path().to_owned(), report.bytes.missing);
-        return Err(jsonl_core::Error::Shrunk { path, missing }.into());
-    }
+    log.require_whole(&report)?;
     take_long_lines(index, log, &report.damages, report.count(DamageKind::TooLong), writers);
     index.settle();
     Ok(())

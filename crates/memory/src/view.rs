@@ -205,8 +205,7 @@ impl View {
             .filter(|slot| slot.id == id)
             .map(|slot| (slot.offset, slot.fate))
             .collect();
-        let mut failure = None;
-        self.log.chunks(
+        self.log.try_chunks(
             |chunk| {
                 let mut found = Vec::new();
                 for line in chunk.lines() {
@@ -223,18 +222,9 @@ impl View {
                 }
                 Ok::<_, Error>(found)
             },
-            |found, _| match found {
-                Ok(found) => {
-                    steps.extend(found);
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
+            |found, _| steps.extend(found),
         )?;
-        failure.map_or(Ok(steps), Err)
+        Ok(steps)
     }
 
     fn is_active(&self, slot: &Slot, now: i64) -> bool {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::message::{Message, Note};
 use crate::read::{self, ReadReport};
 use crate::record::{self, Header, Kind, Parent, Record, State};
@@ -445,8 +445,7 @@ pub(crate) fn fold<A: Send>(
     // Memory that nobody kept records in is used again: to ask for it takes longer than to fill it.
     let spare: Mutex<Vec<Vec<u8>>> = Mutex::default();
     let mut total = Some(init());
-    let mut failure = None;
-    let passed_over = rest.chunks(
+    let passed_over = rest.try_chunks(
         |chunk| {
             let mut bytes = spare.lock().pop().unwrap_or_default();
             bytes.clear();
@@ -461,23 +460,13 @@ pub(crate) fn fold<A: Send>(
                 }
             }
             spare.lock().extend(Arc::into_inner(bytes));
-            Ok((part, ends, report))
+            Ok::<_, Error>((part, ends, report))
         },
-        |folded, _| match folded {
-            Ok((part, ends, report)) => {
-                joined.add(ends, &report);
-                total = total.take().map(|total| combine(total, part));
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
+        |(part, ends, report), _| {
+            joined.add(ends, &report);
+            total = total.take().map(|total| combine(total, part));
         },
     )?;
-    if let Some(error) = failure {
-        return Err(error);
-    }
     // Lines too long for any chunk, and what went missing. It has counted the others as well.
     joined.whole.log.add(&passed_over);
     joined.whole.log.lines = passed_over.lines;

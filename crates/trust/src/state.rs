@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -150,17 +149,9 @@ impl State {
     }
 
     fn each(&mut self, log: &Log, mut event: impl FnMut(&mut Self, u64, Event)) -> Result<()> {
-        let mut failure = None;
-        let report = log.chunks(
+        let report = log.try_chunks(
             |chunk| clean(&chunk).map_or_else(|| any(log, &chunk), Ok),
             |found, _| {
-                let found = match found {
-                    Ok(found) => found,
-                    Err(error) => {
-                        failure = Some(error);
-                        return ControlFlow::Break(());
-                    }
-                };
                 for found in found {
                     match found {
                         Found::Event(offset, found) => {
@@ -170,16 +161,9 @@ impl State {
                         other => self.take(other),
                     }
                 }
-                ControlFlow::Continue(())
             },
         )?;
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        if report.bytes.missing > 0 {
-            let (path, missing) = (log.path().to_owned(), report.bytes.missing);
-            return Err(jsonl_core::Error::Shrunk { path, missing }.into());
-        }
+        log.require_whole(&report)?;
         // Lines above the limit that cross the end of a chunk are in none.
         for damage in report.damages {
             self.take(Found::Damaged(damage.offset, Some(damage)));

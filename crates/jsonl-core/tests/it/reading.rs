@@ -404,6 +404,8 @@ fn a_file_that_shrinks_gives_short_data_and_a_report() {
         let strict = ReadOptions::new().recovery_mode(RecoveryMode::TolerateCorruptTail);
         assert!(strict.open(&place.path).is_ok());
         assert!(matches!(log.lines().next_back(), Some(Err(Error::Shrunk { .. }))));
+        let report = log.chunks(|_| (), |(), _| ControlFlow::Continue(())).unwrap();
+        assert!(matches!(log.require_whole(&report), Err(Error::Shrunk { missing, .. }) if missing > 0));
         let naive = naive_records(&bytes[..left]).len();
         let tail = log.tail::<Value>(usize::MAX).unwrap();
         assert_eq!((tail.records.len(), tail.report.bytes.sum()), (naive, bytes.len() as u64));
@@ -440,6 +442,28 @@ fn chunks_are_whole_lines_in_order() {
         );
         assert!(joined == bytes);
         assert_eq!(report.unwrap().lines, line - 1);
+    }
+}
+
+/// Whichever thread is first to fail, the caller hears of what comes first in the file, and has been given all before it.
+#[test]
+fn the_first_failure_in_the_file_is_the_one_that_is_told() {
+    let place = Place::with(every_kind(6 << 20));
+    for options in all_readers() {
+        let log = options.open(&place.path).unwrap();
+        let mut seen = Vec::new();
+        let failed = log.try_chunks(
+            |chunk| match chunk.offset {
+                at if at < 2 << 20 => Ok(at),
+                at => Err(Error::Shrunk { path: place.path.clone(), missing: at }),
+            },
+            |offset, _| seen.push(offset),
+        );
+        let Err(Error::Shrunk { missing: first, .. }) = failed else { panic!("{failed:?}") };
+        assert!(first >= 2 << 20 && first < 3 << 20, "{first}");
+        assert!(seen.is_sorted() && seen.first() == Some(&0) && seen.iter().all(|offset| *offset < first));
+        let whole = log.try_chunks(|_| Ok::<_, Error>(()), |(), _| {}).unwrap();
+        assert_eq!(whole, log.chunks(|_| (), |(), _| ControlFlow::Continue(())).unwrap());
     }
 }
 
