@@ -34,3 +34,6 @@ mod catalog;
 
 /// Does the program end as documented, whatever it is given?
 mod ending;
+
+/// Can somebody read our files who knows nothing but what is written down about them?
+mod format;
