@@ -15,7 +15,7 @@ const CORPUS: &str = "fuzz/corpus";
 /// What every target begins with.
 const SEEDS: &str = "fuzz/seeds";
 
-/// From so many seconds on, what was found is merged with what is there.
+/// From so many seconds on, targets are optimised, and what was found is merged with what is there.
 const MERGE_FROM: u32 = 30;
 
 /// What came of running a target.
@@ -98,10 +98,14 @@ fn can_run() -> Outcome {
     Ok(())
 }
 
-/// `cargo fuzz run`, on what was found before and on the seeds.
-fn cargo_fuzz(target: &str, folders: &[&Path]) -> Command {
+/// `cargo fuzz run`, on what was found before and on the seeds. What runs for a moment only isn't worth the minutes that optimising takes.
+fn cargo_fuzz(target: &str, folders: &[&Path], seconds: u32) -> Command {
     let mut fuzz = Command::new("cargo");
-    fuzz.args(["+nightly", "fuzz", "run", target]).args(folders).arg("--").current_dir(root());
+    fuzz.args(["+nightly", "fuzz", "run"]);
+    if seconds < MERGE_FROM {
+        fuzz.arg("--dev");
+    }
+    fuzz.arg(target).args(folders).arg("--").current_dir(root());
     // Most targets write files, and wait for the disk if they may.
     if Path::new("/dev/shm").is_dir() {
         fuzz.env("TMPDIR", "/dev/shm");
@@ -117,7 +121,7 @@ fn folder(place: &str, target: &str) -> Result<PathBuf, String> {
 
 fn fuzz(target: &str, seconds: u32) -> Result<Run, String> {
     let (corpus, seeds) = (folder(CORPUS, target)?, folder(SEEDS, target)?);
-    let mut fuzz = cargo_fuzz(target, &[&corpus, &seeds]);
+    let mut fuzz = cargo_fuzz(target, &[&corpus, &seeds], seconds);
     fuzz.arg(format!("-max_total_time={seconds}")).args(["-print_final_stats=1", "-timeout=30"]);
     let output = fuzz.output().map_err(|error| format!("cargo fuzz: {error}"))?;
     let talk = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -148,7 +152,7 @@ fn executions(talk: &str) -> String {
 fn merge(target: &str) -> Outcome {
     let corpus = folder(CORPUS, target)?;
     let merged = folder(CORPUS, &format!(".{target}"))?;
-    let mut fuzz = cargo_fuzz(target, &[&merged, &corpus]);
+    let mut fuzz = cargo_fuzz(target, &[&merged, &corpus], MERGE_FROM);
     let output = fuzz.arg("-merge=1").output().map_err(|error| format!("cargo fuzz: {error}"))?;
     if !output.status.success() {
         return Err(format!("{}\n{target}: can't merge", String::from_utf8_lossy(&output.stderr)));
