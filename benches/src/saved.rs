@@ -12,7 +12,7 @@ use crate::measure::{Row, head, line, summary};
 /// What was measured in one go.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Results {
-    /// The day, as `2026-11-21`.
+    /// The day, as `2026-11-21`, or the first and the last one on which rows were measured.
     pub date: String,
     /// What it was measured on, in words.
     pub machine: String,
@@ -30,13 +30,20 @@ impl Results {
     #[must_use]
     pub fn merged(mut self, newer: Self) -> Self {
         let name = |row: &Row| (row.job.clone(), row.beside.as_ref().map(|beside| beside.against.clone()));
+        let is_measured_again = |older: &Row| newer.rows.iter().any(|row| name(row) == name(older));
+        let date = match self.date.split(" to ").next() {
+            Some(first) if first != newer.date && !self.rows.iter().all(is_measured_again) => {
+                format!("{first} to {}", newer.date)
+            }
+            _ => newer.date.clone(),
+        };
         for row in newer.rows {
             match self.rows.iter_mut().find(|older| name(older) == name(&row)) {
                 Some(older) => *older = row,
                 None => self.rows.push(row),
             }
         }
-        Self { date: newer.date, machine: newer.machine, rows: self.rows }
+        Self { date, machine: newer.machine, rows: self.rows }
     }
 
     /// As text for `RESULTS.md`.
@@ -153,5 +160,10 @@ mod tests {
         let results = Results::of(vec![row("a", 1), row("b", 2)]).merged(Results::of(vec![row("b", 3)]));
         let times: Vec<u64> = results.rows.iter().map(|row| row.ours_ns).collect();
         assert_eq!(times, [1, 3]);
+        let old = Results { date: String::from("2026-11-21 to 2026-11-23"), ..results };
+        let both = old.merged(Results { date: String::from("2026-11-24"), ..Results::of(vec![row("a", 1)]) });
+        assert_eq!(both.date, "2026-11-21 to 2026-11-24");
+        let again = both.merged(Results::of(vec![row("a", 1), row("b", 2)]));
+        assert_eq!(again.date, today());
     }
 }
