@@ -32,6 +32,7 @@ usage: cargo xtask bench [--quick] [--json | --save] [WORD…]
 Runs the jobs whose names hold one of the words (or are one, after `=`); all without.
 
   --quick      small corpora and three rounds; for whether it works, not for how fast it is
+  --once       one round; for whether answers are right
   --json       rows as JSON lines
   --save       keeps the rows in benches/results.json, benches/RESULTS.md and the chart
   --growth     time for a byte, a session, an item as there are more of them
