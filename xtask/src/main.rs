@@ -6,6 +6,7 @@ mod bench;
 mod crash;
 mod fuzz;
 mod sanitize;
+mod screens;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ usage: cargo xtask TASK
                         fuzz targets, all or one; needs nightly and cargo-fuzz, and says so
   sanitize [miri] [address] [thread]
                         tests under Miri, AddressSanitizer and ThreadSanitizer; needs nightly, and says so
+  screens               the pictures of the program in README.md, from the shipped examples
   tidy                  house rules that a program can check";
 
 /// What a task comes to; an error has been said already.
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Some("crash") => crash::run(rest),
         Some("fuzz") => fuzz::run(rest),
         Some("sanitize") => sanitize::run(rest),
+        Some("screens") => screens::save(),
         Some("tidy") => tidy::run(),
         _ => Err(String::from(USAGE)),
     };

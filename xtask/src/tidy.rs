@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, root};
+use crate::{Outcome, root, screens};
 
 /// Files longer than this are hard to hold in the head, and are to be split along their ideas.
 const LINES_MAX: usize = 900;
@@ -44,6 +44,7 @@ pub(crate) fn run() -> Outcome {
         check_file(&path, &text, &mut findings);
     }
     check_readme(&mut findings)?;
+    screens::check(&mut findings)?;
     check_dependencies(&mut findings)?;
     match findings.len() {
         0 => Ok(()),

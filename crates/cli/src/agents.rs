@@ -59,13 +59,7 @@ impl Agents {
     pub(crate) fn all(&self, out: &mut Out) -> Vec<Found> {
         let mut all = Vec::new();
         for home in &self.homes {
-            let agent = match home.keeps {
-                Keeps::Transcripts(agent) => agent,
-                Keeps::Sessions(Layout::Picoclaw) => Agent::Picoclaw,
-                Keeps::Sessions(Layout::Orca) => Agent::Orca,
-                Keeps::Sessions(Layout::Aish) => Agent::Aish,
-                _ => continue,
-            };
+            let Some(agent) = agent_of(home.keeps) else { continue };
             match list_transcripts(&home.path) {
                 Ok(entries) => all.extend(entries.into_iter().map(|entry| Found::of(agent, entry))),
                 Err(error) => out.complain(&error.into()),
@@ -73,6 +67,12 @@ impl Agents {
         }
         all.sort_by_key(|found| std::cmp::Reverse(found.entry.modified));
         all
+    }
+
+    /// The folders in which the agent of a name keeps what was said.
+    pub(crate) fn folders(&self, agent: &str) -> impl Iterator<Item = &Path> {
+        let is_its = move |home: &&Home| agent_of(home.keeps).is_some_and(|found| found.name() == agent);
+        self.homes.iter().filter(is_its).map(|home| &*home.path)
     }
 
     /// The folders of sessions-db's catalogs.
@@ -160,6 +160,17 @@ impl Agents {
             }
         }
         Ok(None)
+    }
+}
+
+/// Whose transcripts or sessions a folder keeps.
+fn agent_of(keeps: Keeps) -> Option<Agent> {
+    match keeps {
+        Keeps::Transcripts(agent) => Some(agent),
+        Keeps::Sessions(Layout::Picoclaw) => Some(Agent::Picoclaw),
+        Keeps::Sessions(Layout::Orca) => Some(Agent::Orca),
+        Keeps::Sessions(Layout::Aish) => Some(Agent::Aish),
+        _ => None,
     }
 }
 

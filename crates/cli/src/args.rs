@@ -1,6 +1,7 @@
 //! What can be typed.
 
 pub(crate) mod catalog;
+pub(crate) mod doctor;
 pub(crate) mod memory;
 pub(crate) mod sessions;
 pub(crate) mod trust;
@@ -16,16 +17,22 @@ use clap_complete::Shell;
 #[command(version, about, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub(crate) struct Args {
     /// Print one JSON object per line, each with a `schema_version`
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of all commands")]
     pub(crate) json: bool,
 
     /// When to use colours; `auto` looks for a terminal and at NO_COLOR
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of all commands",
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
     pub(crate) color: Color,
 
     /// The folder where annals keeps what is its own; by default ANNALS_HOME, or else annals's folder among
     /// the user's data
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, global = true, help_heading = "Options of all commands", value_name = "FOLDER")]
     pub(crate) root: Option<PathBuf>,
 
     #[command(subcommand)]
@@ -52,6 +59,7 @@ pub(crate) enum Command {
     Search(Search),
     Stats(Stats),
     Verify(Verify),
+    Doctor(doctor::Doctor),
     Append(sessions::Append),
     Begin(sessions::Begin),
     Truncate(sessions::Truncate),
@@ -72,6 +80,15 @@ pub(crate) enum Command {
     /// Append to bare files, and repair them
     #[command(subcommand)]
     Log(LogCommand),
+    /// Print annals's manual page, or write those of all commands to a folder
+    #[command(after_help = "\
+A folder that isn't there is made. Examples:
+  annals man | man -l -
+  annals man ~/.local/share/man/man1")]
+    Man {
+        /// Where to write annals.1, annals-ls.1 and so on
+        folder: Option<PathBuf>,
+    },
     /// Print a script that completes annals's arguments in a shell
     #[command(
         after_help = "Example:\n  annals completions bash > ~/.local/share/bash-completion/completions/annals"
@@ -177,12 +194,12 @@ is visible. Examples:
   annals show main
   annals show @last --tail 5
   annals show 24fbb56b
-  annals show 24fbb56b --leaf 40     the branch that ends with line 40
-  annals show main@12                message 12, unfolded
-  annals show --all main             also what is hidden, and what happened
-  annals show session.jsonl@12       only line 12
+  annals show 24fbb56b --leaf 40       the branch that ends with line 40
+  annals show main@12                  message 12, unfolded
+  annals show --all main               also what is hidden, and what happened
+  annals show session.jsonl@12         only line 12
   annals show --records session.jsonl  every record of a transcript
-  annals show --raw session.jsonl    as it is in the file")]
+  annals show --raw session.jsonl      as it is in the file")]
 pub(crate) struct Show {
     /// A session or a file, or one of its records as NAME@N
     #[arg(value_name = "NAME[@N]")]
@@ -450,4 +467,55 @@ pub(crate) struct Repair {
     /// How many seconds to wait for another writer
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, allow_negative_numbers = true)]
     pub(crate) wait: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::*;
+
+    /// The words of an example, up to where a shell would do something else with them.
+    fn words(example: &str) -> Vec<String> {
+        // What stands behind a gap explains.
+        let example = example.split("  ").next().unwrap_or_default();
+        let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+        for character in example.chars() {
+            match (quote, character) {
+                (None, '|' | '<' | '>' | '&') => break,
+                (None, '\'' | '"') => {
+                    quote = Some(character);
+                    word.get_or_insert_default();
+                }
+                (Some(open), _) if open == character => quote = None,
+                (None, ' ') => words.extend(word.take()),
+                _ => word.get_or_insert_default().push(character),
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    fn examples(command: &Command, all: &mut Vec<String>) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        all.extend(help.lines().map(str::trim).filter(|line| line.starts_with("annals ")).map(str::to_owned));
+        command.get_subcommands().for_each(|inner| examples(inner, all));
+    }
+
+    #[test]
+    fn every_example_in_a_help_text_can_be_typed() {
+        let mut all = Vec::new();
+        examples(&Args::command(), &mut all);
+        assert!(all.len() > 90, "{}", all.len());
+        for example in all {
+            if let Err(error) = Args::try_parse_from(words(&example)) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn arguments_agree_with_one_another() {
+        Args::command().debug_assert();
+    }
 }

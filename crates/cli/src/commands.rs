@@ -1,9 +1,11 @@
 //! One module per command, and what several of them share.
 
 pub(crate) mod catalog;
+pub(crate) mod doctor;
 pub(crate) mod log_append;
 pub(crate) mod log_repair;
 pub(crate) mod ls;
+pub(crate) mod man;
 pub(crate) mod memory;
 pub(crate) mod sessions;
 pub(crate) mod show;

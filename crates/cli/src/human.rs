@@ -80,6 +80,18 @@ pub(crate) fn path(path: &Path) -> String {
     name(&path.display().to_string())
 }
 
+/// A text as one word of a shell's command: quoted where it has to be. What can't be printed is escaped, and then it is for reading only.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_./:@%+=,~".contains(character);
+    if !text.is_empty() && !text.starts_with(['-', '~']) && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    let quoted = name(text).replace('\'', r"'\''");
+    // Otherwise it would be an option.
+    let end_of_options = if text.starts_with('-') { "-- " } else { "" };
+    format!("{end_of_options}'{quoted}'")
+}
+
 fn escape(text: &str, stays: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -107,7 +119,7 @@ pub(crate) fn one_line(text: &str, width: usize) -> String {
             flat.push(' ');
         }
         flat.push_str(word);
-        if flat.len() > 4 * width {
+        if flat.len() / 4 > width {
             // Longer than any line that fits: no need to look at the rest.
             break;
         }
@@ -155,6 +167,23 @@ mod tests {
         ] {
             let then = Timestamp::from_second(now.as_second() - seconds).unwrap();
             assert_eq!(age(then, now), text);
+        }
+    }
+
+    #[test]
+    fn words_of_a_shell_are_quoted() {
+        for (text, word) in [
+            ("main", "main"),
+            ("/home/u/Прибой/a.jsonl", "/home/u/Прибой/a.jsonl"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("$(rm -rf .)", "'$(rm -rf .)'"),
+            ("~/x", "'~/x'"),
+            ("-f", "-- '-f'"),
+            ("", "''"),
+            ("a\nb", "'a\\nb'"),
+        ] {
+            assert_eq!(shell_word(text), word);
         }
     }
 

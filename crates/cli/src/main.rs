@@ -52,6 +52,7 @@ fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
         }
         Command::Stats(stats) => commands::stats::run(stats, &home, out),
         Command::Verify(verify) => commands::transcripts::verify::run(verify, &home, out),
+        Command::Doctor(doctor) => commands::doctor::run(doctor, &home, out),
         Command::Append(append) => commands::sessions::append::run(append, &home, out),
         Command::Begin(begin) => commands::sessions::begin::run(begin, &home, out),
         Command::Truncate(truncate) => commands::sessions::change::truncate(truncate, &home, out),
@@ -77,6 +78,7 @@ fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
             out.bytes(&script)?;
             Ok(Exit::Done)
         }
+        Command::Man { folder } => commands::man::run(folder.as_deref(), out),
     }
 }
 

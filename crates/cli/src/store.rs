@@ -53,6 +53,11 @@ impl Home {
         Ok(options.open(self.join("sessions")?)?)
     }
 
+    /// The folder itself, if there is one for this user.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.0.as_deref()
+    }
+
     /// The path of something that is kept there.
     pub(crate) fn join(&self, name: &str) -> Result<PathBuf, Failure> {
         match &self.0 {

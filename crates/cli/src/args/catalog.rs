@@ -21,27 +21,33 @@ Output and JSON are those of sessions-db where it has the command. Its exit code
 1 (not found) is 3 here, and 3 (unknown command) is 2.")]
 pub(crate) struct Catalog {
     /// The catalog in this folder
-    #[arg(long, global = true, value_name = "FOLDER", conflicts_with_all = ["workspace", "own"])]
+    #[arg(long, global = true, help_heading = "Which catalog, and how", value_name = "FOLDER", conflicts_with_all = ["workspace", "own"])]
     pub(crate) store: Option<PathBuf>,
 
     /// The catalog in tickets/_logs of this folder
-    #[arg(long, global = true, value_name = "FOLDER", conflicts_with = "own")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Which catalog, and how",
+        value_name = "FOLDER",
+        conflicts_with = "own"
+    )]
     pub(crate) workspace: Option<PathBuf>,
 
     /// annals's own catalog, in its own folder
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Which catalog, and how")]
     pub(crate) own: bool,
 
     /// Understand events exactly as sessions-db does
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Which catalog, and how")]
     pub(crate) compat: bool,
 
     /// Don't say that it is done
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Which catalog, and how")]
     pub(crate) quiet: bool,
 
     /// The same as --color never
-    #[arg(long, global = true, hide = true)]
+    #[arg(long, global = true, help_heading = "Which catalog, and how", hide = true)]
     pub(crate) no_color: bool,
 
     #[command(subcommand)]
@@ -129,6 +135,10 @@ pub(crate) enum Outcome {
 
 /// Show what goes on from a session
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals catalog tree 'timetable import'
+  annals catalog tree --up 019db3ec")]
 pub(crate) struct Tree {
     /// The session
     #[arg(value_name = "SESSION")]
@@ -141,6 +151,9 @@ pub(crate) struct Tree {
 
 /// Show all that is known of a session
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals catalog show 019db3ec")]
 pub(crate) struct Show {
     /// The session
     #[arg(value_name = "SESSION")]
@@ -149,6 +162,10 @@ pub(crate) struct Show {
 
 /// Give a session a name
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals catalog alias 019db3ec 'timetable import'
+  annals catalog alias --clear 'timetable import'")]
 pub(crate) struct Alias {
     /// The session
     #[arg(value_name = "SESSION")]
@@ -187,6 +204,9 @@ pub(crate) struct Links {
 
 /// Note that a session belongs to tasks and projects
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals catalog link 'timetable import' --task T-17 --project harbour")]
 pub(crate) struct Link {
     /// The session
     #[arg(value_name = "SESSION")]
@@ -205,6 +225,9 @@ pub(crate) struct Link {
 
 /// Note that a session doesn't belong to tasks and projects
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals catalog unlink 'timetable import' --task T-17")]
 pub(crate) struct Unlink {
     /// The session
     #[arg(value_name = "SESSION")]
@@ -219,6 +242,10 @@ pub(crate) struct Unlink {
 
 /// Note which session a session goes on from
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals catalog link-parent 019e274f 'timetable import'
+  annals catalog link-parent --remove 019e274f")]
 pub(crate) struct LinkParent {
     /// The session
     #[arg(value_name = "SESSION")]
@@ -238,6 +265,9 @@ pub(crate) struct LinkParent {
 
 /// Note how a session ended
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals catalog close 'timetable import' --outcome done --reason shipped")]
 pub(crate) struct Close {
     /// The session
     #[arg(value_name = "SESSION")]
@@ -257,6 +287,9 @@ pub(crate) struct Close {
 
 /// Note that a session goes on after all
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals catalog reopen 'timetable import' --reason 'the Sunday column is wrong again'")]
 pub(crate) struct Reopen {
     /// The session
     #[arg(value_name = "SESSION")]
@@ -274,7 +307,8 @@ pub(crate) struct Reopen {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What counts is a session's last event and when its transcripts were last changed.
-Archived sessions stay archived until they are seen again.")]
+Archived sessions stay archived until they are seen again. Example:
+  annals catalog sweep --dry-run --idle-threshold-days 7")]
 pub(crate) struct Sweep {
     /// After so many days a session is idle [default: 14]
     #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
@@ -290,15 +324,22 @@ pub(crate) struct Sweep {
 
 /// Read the whole log, and write the cache anew
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals catalog rebuild")]
 pub(crate) struct Rebuild {}
 
 /// Make a catalog
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Without --store, --workspace or --own, in .dru-code of this folder.")]
+#[command(after_help = "Without --store, --workspace or --own, in .dru-code of this folder. Example:
+  annals catalog --own init")]
 pub(crate) struct Init {}
 
 /// Print events as they come
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals catalog --json watch --timeout 60")]
 pub(crate) struct Watch {
     /// End after so many seconds without one; by default never
     #[arg(long, value_name = "SECONDS")]
@@ -307,6 +348,9 @@ pub(crate) struct Watch {
 
 /// Write what is known as sessions-db's projection
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals catalog export sessions-db.json")]
 pub(crate) struct Export {
     /// Where to; by default standard output
     pub(crate) file: Option<PathBuf>,
@@ -314,6 +358,9 @@ pub(crate) struct Export {
 
 /// Read the whole log, and say what in it is no event
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals catalog --own verify")]
 pub(crate) struct Verify {}
 
 /// Note what an agent tells of itself; never fails it
@@ -330,5 +377,6 @@ CLAUDE_SESSION_ID and CLAUDE_PROJECT_DIR. With --store, --workspace or --own, ev
 is noted; without, those in a git worktree in or under a folder that has a catalog, or whose
 CLAUDE.md names a Druumen Workspace, as sessions-db's hook does.
 DRUUMEN_SESSIONS_DB_DISABLED=1 switches it off, DRUUMEN_SESSIONS_DB_STORE_PREVIEW=0 keeps no
-prompts, DRUUMEN_SESSIONS_DB_VERBOSE=1 says on standard error what went wrong.")]
+prompts, DRUUMEN_SESSIONS_DB_VERBOSE=1 says on standard error what went wrong. Example:
+  annals catalog --own hook session-start < event.json")]
 pub(crate) struct SessionStart {}

@@ -17,16 +17,23 @@ program writes it at a time. Examples:
   annals memory --file ~/.aish/history/memory.jsonl list")]
 pub(crate) struct Memory {
     /// Another memory than annals's own
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Which memory, and how", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
     /// Put up with missing and damaged records, and note that they are known: one of them may have been the one
     /// that forgot something
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Which memory, and how")]
     pub(crate) accept_loss: bool,
 
     /// How many seconds to wait for another writer
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 2.0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Which memory, and how",
+        value_name = "SECONDS",
+        default_value_t = 2.0,
+        allow_negative_numbers = true
+    )]
     pub(crate) wait: f64,
 
     #[command(subcommand)]
@@ -99,6 +106,10 @@ pub(crate) struct Which {
 
 /// Remember something, and print its id
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals memory add 'Prefers metric units' --tag style
+  annals memory add --kind context --expires 7d 'Releases on Friday'")]
 pub(crate) struct Add {
     #[command(flatten)]
     pub(crate) says: Says,
@@ -110,6 +121,10 @@ pub(crate) struct Add {
 
 /// List what is remembered, newest first
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals memory list --tag style --since 30d
+  annals memory --json list | jq -r .content")]
 pub(crate) struct List {
     #[command(flatten)]
     pub(crate) which: Which,
@@ -121,6 +136,9 @@ pub(crate) struct List {
 
 /// Show an item and what happened to it, also if it was forgotten
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals memory show 3")]
 pub(crate) struct Show {
     /// The item
     pub(crate) id: u64,
@@ -143,6 +161,9 @@ pub(crate) struct Forget {
 
 /// Put a new item in the place of another, and print its id
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals memory supersede 1 'uses Lua 5.4' --tag lang")]
 pub(crate) struct Supersede {
     /// The item that goes
     pub(crate) id: u64,
@@ -153,6 +174,9 @@ pub(crate) struct Supersede {
 
 /// Find active items by what they say; exits with 1 where there is none
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals memory search lua --tag lang")]
 pub(crate) struct Search {
     /// What to look for; upper and lower case are the same
     pub(crate) text: String,
@@ -163,6 +187,9 @@ pub(crate) struct Search {
 
 /// Print what is remembered as a block for a prompt
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals memory render --budget 2000 --kind fact --kind pref")]
 pub(crate) struct Render {
     #[command(flatten)]
     pub(crate) which: Which,
@@ -182,6 +209,10 @@ pub(crate) struct Render {
 
 /// Forget everything, or all that is meant
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals memory clear --dry-run --source summarize
+  annals memory clear --yes --until 90d")]
 pub(crate) struct Clear {
     #[command(flatten)]
     pub(crate) which: Which,
@@ -197,6 +228,9 @@ pub(crate) struct Clear {
 
 /// Remove from the file what is forgotten, replaced or expired, for good
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals memory compact --dry-run")]
 pub(crate) struct Compact {
     /// Only say what would be removed
     #[arg(long)]
@@ -207,7 +241,8 @@ pub(crate) struct Compact {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exits with 0 when all is well, with 1 when something is odd but nothing lost, and
-with 4 when records are missing or damaged.")]
+with 4 when records are missing or damaged. Example:
+  annals memory verify")]
 pub(crate) struct Verify {
     /// Describe at most so many findings
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -216,6 +251,9 @@ pub(crate) struct Verify {
 
 /// Take over the active items of another memory, with their times; what is known is not added again
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals memory import --dry-run ~/.aish/history/memory.jsonl")]
 pub(crate) struct Import {
     /// The other memory: aish's or annals's
     pub(crate) from: PathBuf,
@@ -227,6 +265,9 @@ pub(crate) struct Import {
 
 /// Print the active items as a memory of its own, which aish reads, too
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals memory export shared.jsonl")]
 pub(crate) struct Export {
     /// A file to write, which must not be there; by default standard output
     pub(crate) to: Option<PathBuf>,

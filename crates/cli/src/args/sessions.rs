@@ -90,6 +90,10 @@ pub(crate) struct Truncate {
 
 /// Print or set a session's summary
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals summary main 'They asked about the ferry.'
+  annals summary main - < summary.txt")]
 pub(crate) struct Summary {
     /// The session
     pub(crate) key: String,
@@ -105,6 +109,10 @@ pub(crate) struct Summary {
 
 /// Print or set a session's metadata
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals metadata main
+  annals metadata main '{\"model\":\"fast\"}'")]
 pub(crate) struct Metadata {
     /// The session
     pub(crate) key: String,
@@ -122,7 +130,8 @@ pub(crate) struct Metadata {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What is taken out is kept in the store's folder `removed`, unless --discard says
-otherwise. Sequence numbers stay.")]
+otherwise. Sequence numbers stay. Example:
+  annals compact --dry-run main")]
 pub(crate) struct Compact {
     /// The sessions
     #[arg(required = true, value_name = "KEY")]
@@ -139,6 +148,10 @@ pub(crate) struct Compact {
 
 /// Put sessions aside: still readable, and nothing can be appended
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals archive main
+  annals archive --dry-run 'telegram:1' 'telegram:2'")]
 pub(crate) struct Archive {
     /// The sessions
     #[arg(required = true, value_name = "KEY")]
@@ -151,6 +164,10 @@ pub(crate) struct Archive {
 
 /// Make an archived session active again
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals restore main
+  annals restore main --number 1")]
 pub(crate) struct Restore {
     /// The session
     pub(crate) key: String,
@@ -162,6 +179,9 @@ pub(crate) struct Restore {
 
 /// Delete sessions, with their archives and what compact took out of them
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals rm --dry-run main")]
 pub(crate) struct Rm {
     /// The sessions
     #[arg(required = true, value_name = "KEY")]
@@ -174,6 +194,9 @@ pub(crate) struct Rm {
 
 /// Copy a session, up to a record, to a new one that knows its parent
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals fork main try-again --at 12")]
 pub(crate) struct Fork {
     /// The session
     pub(crate) key: String,
@@ -188,6 +211,9 @@ pub(crate) struct Fork {
 
 /// Say who holds a session's lock; exits with 1 where nobody does
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals who main")]
 pub(crate) struct Who {
     /// The session
     pub(crate) key: String,
@@ -195,6 +221,10 @@ pub(crate) struct Who {
 
 /// List, set and take away other names of sessions
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals alias ferry 'telegram:42'
+  annals alias --remove ferry")]
 pub(crate) struct Alias {
     /// The other name
     #[arg(required_if_eq("remove", "true"))]

@@ -17,7 +17,7 @@ folders that others can change are refused, with the reason. More examples:
   annals trust --store ~/.aish/trusted-projects list")]
 pub(crate) struct Trust {
     /// Another store than annals's own
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Which store", value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
 
     #[command(subcommand)]
@@ -41,6 +41,10 @@ pub(crate) enum TrustCommand {
 
 /// Say whether files are approved; exits with 5 unless all of them are
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals trust check .envrc && echo approved
+  annals trust check --set .envrc scripts/setup.sh")]
 pub(crate) struct Check {
     /// The files
     #[arg(required = true, value_name = "FILE")]
@@ -53,6 +57,9 @@ pub(crate) struct Check {
 
 /// Print a file if it is approved: exactly the approved bytes, or nothing
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  eval \"$(annals trust cat .envrc)\"")]
 pub(crate) struct Cat {
     /// The file
     pub(crate) file: PathBuf,
@@ -86,6 +93,9 @@ pub(crate) struct Allow {
 
 /// Deny files, whatever is in them, until that is revoked
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals trust deny vendor/install.sh")]
 pub(crate) struct Deny {
     /// The files; they need not be there
     #[arg(required = true, value_name = "FILE")]
@@ -94,6 +104,10 @@ pub(crate) struct Deny {
 
 /// Undo what was decided about files: they are asked about again; exits with 1 where there was nothing
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals trust revoke .envrc
+  annals trust revoke --set .envrc scripts/setup.sh")]
 pub(crate) struct Revoke {
     /// The files; they need not be there
     #[arg(required = true, value_name = "FILE")]
@@ -106,10 +120,17 @@ pub(crate) struct Revoke {
 
 /// List what is approved and what is denied
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  annals trust list
+  annals trust --store ~/.aish/trusted-projects list")]
 pub(crate) struct List {}
 
 /// Show everything that was decided, oldest first
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals trust log .envrc")]
 pub(crate) struct Log {
     /// Only about this file
     pub(crate) file: Option<PathBuf>,
@@ -117,6 +138,9 @@ pub(crate) struct Log {
 
 /// Revoke the approvals of files that are no longer there
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals trust prune --dry-run")]
 pub(crate) struct Prune {
     /// Only say which
     #[arg(long)]
@@ -125,6 +149,9 @@ pub(crate) struct Prune {
 
 /// Show what has changed since a file was approved; exits with 1 if something has
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  annals trust diff .envrc")]
 pub(crate) struct Diff {
     /// The file
     pub(crate) file: PathBuf,

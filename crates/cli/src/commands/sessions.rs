@@ -128,6 +128,15 @@ fn say_damage(key: &str, report: &ReadReport, out: &mut Out) {
     if report.log.damaged() > 0 {
         found.push(plural(report.log.damaged(), "damaged line"));
     }
+    found.extend(oddities(report));
+    if !found.is_empty() {
+        out.note(format_args!("{}: {}", name(key), found.join(", ")));
+    }
+}
+
+/// What is missing or out of order among a session's records, and lines of other kinds.
+pub(super) fn oddities(report: &ReadReport) -> Vec<String> {
+    let mut found = Vec::new();
     let lost: u64 = report.gaps.iter().map(|(before, after)| after - before - 1).sum();
     if lost > 0 {
         found.push(format!("{} missing", plural(lost, "record")));
@@ -140,9 +149,7 @@ fn say_damage(key: &str, report: &ReadReport, out: &mut Out) {
     }
     let unknown = report.unknown + report.log.mismatched;
     if unknown > 0 {
-        found.push(format!("{} that are no records of a session", plural(unknown, "line")));
+        found.push(format!("{} of another kind", plural(unknown, "line")));
     }
-    if !found.is_empty() {
-        out.note(format_args!("{}: {}", name(key), found.join(", ")));
-    }
+    found
 }

@@ -1,7 +1,8 @@
 //! Commands on the transcripts of agents, and on the sessions of all of them and the store at once.
 
+pub(crate) mod examine;
 pub(crate) mod ls;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod stats;

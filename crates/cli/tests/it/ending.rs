@@ -152,6 +152,23 @@ fn help_and_completions_are_there() {
 }
 
 #[test]
+fn every_command_has_a_manual_page_with_an_example() {
+    let place = Place::new();
+    assert!(place.annals(&["man"]).check(0).out.contains(".TH annals 1"));
+    place.annals(&["man", "pages/man1"]).check(0);
+    let mut pages = 0;
+    for entry in fs::read_dir(place.path("pages/man1")).unwrap() {
+        let entry = entry.unwrap();
+        let text = fs::read_to_string(entry.path()).unwrap();
+        let has_commands = text.contains(".SH SUBCOMMANDS");
+        assert!(has_commands || text.contains("Example"), "{:?}", entry.file_name());
+        pages += 1;
+    }
+    assert!(pages > 60, "{pages}");
+    assert!(place.path("pages/man1/annals-memory-add.1").exists());
+}
+
+#[test]
 fn names_of_files_cannot_drive_the_terminal() {
     let place = Place::new();
     if fs::write(place.path("\u{1b}[31m.jsonl"), "x\n").is_err() {

@@ -32,6 +32,9 @@ mod trust;
 /// Do the commands on the catalog say what sessions-db's say, and does its hook never fail the agent?
 mod catalog;
 
+/// Does `doctor` see what is wrong, and what isn't?
+mod doctor;
+
 /// Does the program end as documented, whatever it is given?
 mod ending;
 

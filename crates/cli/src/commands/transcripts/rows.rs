@@ -157,23 +157,36 @@ impl Row {
 }
 
 /// How much of an id tells it from all others.
-pub(super) struct Ids(HashMap<String, usize>);
+pub(crate) struct Ids {
+    lens: HashMap<String, usize>,
+    /// Ids of several files.
+    repeated: HashSet<String>,
+}
 
 impl Ids {
-    pub(super) fn of(all: &[Found]) -> Self {
-        let different: HashSet<&str> = all.iter().map(|found| &*found.id).collect();
-        let mut ids: Vec<&str> = different.into_iter().collect();
+    pub(crate) fn of(all: &[Found]) -> Self {
+        let mut ids: Vec<&str> = all.iter().map(|found| &*found.id).collect();
         ids.sort_unstable();
+        let repeated =
+            ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].to_owned()).collect();
+        ids.dedup();
         let shared = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
         let len = |index: usize| {
             let before = index.checked_sub(1).map_or(0, |before| shared(ids[before], ids[index]));
             let behind = ids.get(index + 1).map_or(0, |behind| shared(behind, ids[index]));
             before.max(behind) + 1
         };
-        Self((0..ids.len()).map(|index| (ids[index].to_owned(), len(index).max(ID_MIN))).collect())
+        let lens = (0..ids.len()).map(|index| (ids[index].to_owned(), len(index).max(ID_MIN))).collect();
+        Self { lens, repeated }
+    }
+
+    /// What is typed for a transcript, if that means this file and no other.
+    pub(crate) fn name_of(&self, found: &Found) -> Option<String> {
+        let is_only = !self.repeated.contains(&found.id);
+        is_only.then(|| found.id.chars().take(self.len_of(&found.id)).collect())
     }
 
     pub(super) fn len_of(&self, id: &str) -> usize {
-        self.0.get(id).copied().unwrap_or(usize::MAX)
+        self.lens.get(id).copied().unwrap_or(usize::MAX)
     }
 }

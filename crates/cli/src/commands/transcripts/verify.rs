@@ -1,16 +1,13 @@
 //! `annals verify`: is every byte what it should be, and is every transcript what its agent can go on with?
 
-use std::path::PathBuf;
-
 use annals_formats::transcript::{Effect, Problem};
-use annals_formats::{Remark, Transcript, open_log};
-use annals_session::ListOptions;
+use annals_session::{ListOptions, Listed, Place, Session, Store};
 use jsonl_core::{DamageKind, ReadOptions, Seals};
 use serde::Serialize;
 
+use super::examine::{Examined, Of, Target};
 use super::show::is_told_apart;
-use crate::agents::{Agents, Found, Wanted, spool};
-
+use crate::agents::{Agents, Found, Wanted};
 use crate::args::Verify;
 use crate::commands::summary::{DamageObject, Summary, damage_text};
 use crate::exit::{Exit, Failure};
@@ -36,6 +33,9 @@ struct FileObject<'a> {
     /// What the problems do to the agent that goes on: `nothing`, `shortens` what it sees, or `prevents` it.
     #[serde(skip_serializing_if = "Option::is_none")]
     resume: Option<&'static str>,
+    /// What is missing or out of order among the records of a session of the store.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    oddities: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -44,13 +44,6 @@ struct ProblemObject {
     line: u64,
     id: Option<String>,
     effect: &'static str,
-}
-
-/// A file that is looked at.
-struct Target {
-    path: PathBuf,
-    len: u64,
-    transcript: Option<Found>,
 }
 
 pub(crate) fn run(args: &Verify, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
@@ -105,26 +98,50 @@ fn targets(args: &Verify, home: &Home, out: &mut Out) -> Result<Vec<Target>, Fai
     if args.names.is_empty() {
         let all = agents.all(out).into_iter().filter(|found| wanted.takes(found)).collect();
         for found in wanted.in_project(all) {
-            let (path, len) = (found.path().to_owned(), found.entry.len);
-            targets.push(Target { path, len, transcript: Some(found) });
+            targets.push(of_agent(found));
         }
         if wanted.own() {
             let list = wanted.list_own(ListOptions::new().titles(false).archived(true), home, out)?;
-            let own = list.sessions.into_iter();
-            targets.extend(own.map(|own| Target { path: own.path, len: own.len, transcript: None }));
+            let store = home.store()?;
+            targets.extend(list.sessions.iter().map(|listed| of_store(&store, listed)));
         }
         return Ok(targets);
     }
     for found in files::find(&args.names, home, &agents, out) {
-        let is_own = found.session.is_some();
-        let is_transcript = |found: &Found| is_told_apart(found.agent);
-        let named = || if is_own { None } else { Found::at(&found.path).filter(is_transcript) };
-        let transcript = found.transcript.clone().or_else(named);
-        if transcript.as_ref().is_none_or(|transcript| wanted.takes(transcript)) {
-            targets.push(Target { path: found.path, len: found.len, transcript });
+        let of = match (found.session, found.transcript) {
+            (Some(key), _) => Of::Store(home.store()?.session(&key)?),
+            (None, Some(transcript)) => Of::Agent(transcript),
+            (None, None) => match Found::at(&found.path).filter(|found| is_told_apart(found.agent)) {
+                Some(transcript) => Of::Agent(transcript),
+                None => Of::Nobody,
+            },
+        };
+        let is_wanted = match &of {
+            Of::Agent(transcript) => wanted.takes(transcript),
+            _ => true,
+        };
+        if is_wanted {
+            targets.push(Target { path: found.path, len: found.len, of });
         }
     }
     Ok(targets)
+}
+
+/// The transcript of an agent.
+pub(crate) fn of_agent(found: Found) -> Target {
+    Target { path: found.path().to_owned(), len: found.entry.len, of: Of::Agent(found) }
+}
+
+/// The log of one of the store's sessions.
+pub(crate) fn of_store(store: &Store, listed: &Listed) -> Target {
+    let session = store.session(&listed.key).ok().map(|session| match listed.place {
+        Place::Archived(number) => session.archived(number),
+        _ => session,
+    });
+    // The key of a session whose header is damaged may not be known: then it is a file like any other.
+    let is_it = |session: &Session| session.path().is_ok_and(|path| path.as_ref() == Some(&listed.path));
+    let of = session.filter(is_it).map_or(Of::Nobody, Of::Store);
+    Target { path: listed.path.clone(), len: listed.len, of }
 }
 
 fn verify(
@@ -134,24 +151,10 @@ fn verify(
     counts: &mut Counts,
     out: &mut Out,
 ) -> Result<Exit, Failure> {
-    let (log, packed) = match &target.transcript {
-        Some(_) => open_log(&target.path, options, &spool())?,
-        None => (options.open(&target.path)?, None),
-    };
-    let report = log.verify()?;
-    let problems = match &target.transcript {
-        Some(_) => Transcript::open_in(&target.path, &spool())?.map(|transcript| transcript.problems()),
-        None => None,
-    };
-    let effect = problems.iter().flatten().map(|problem| problem.effect).max().unwrap_or(Effect::Nothing);
+    let examined = target.examine(options)?;
+    let ((verdict, exit), effect) = (examined.verdict(), examined.effect());
+    let Examined { report, packed, problems, oddities } = examined;
     let path = target.path.display().to_string();
-    let (verdict, exit) = match () {
-        () if packed.is_some() => ("damaged", Exit::Damaged),
-        () if report.is_clean() && effect > Effect::Nothing => ("problems", Exit::Findings),
-        () if report.is_clean() => ("ok", Exit::Done),
-        () if report.is_in_flight() => ("unfinished", Exit::Findings),
-        () => ("damaged", Exit::Damaged),
-    };
     counts.files += 1;
     counts.bytes += report.bytes.sum();
     counts.damaged += u64::from(exit == Exit::Damaged);
@@ -165,13 +168,14 @@ fn verify(
         };
         out.object(&FileObject {
             path: &path,
-            agent: target.transcript.as_ref().map(|found| found.agent.name()),
+            agent: target.agent(),
             verdict,
             summary: Summary::of(&report),
             damages: report.damages.iter().map(DamageObject::of).collect(),
             damages_omitted: report.omitted(),
             resume: problems.as_ref().map(|_| effect.name()),
             problems: problems.map(|problems| problems.iter().map(told).collect()),
+            oddities,
         })?;
         return Ok(exit);
     }
@@ -206,11 +210,8 @@ fn verify(
     if report.omitted() > 0 {
         out.line(format_args!("             … and {} more; --limit shows them", count(report.omitted())))?;
     }
-    if let Some(Remark::Packed { .. }) = &packed {
-        out.line(format_args!(
-            "             {}",
-            name(&packed.map(|remark| remark.to_string()).unwrap_or_default())
-        ))?;
+    for line in packed.iter().map(ToString::to_string).chain(oddities) {
+        out.line(format_args!("             {}", name(&line)))?;
     }
     print_problems(&problems.unwrap_or_default(), args.limit, out)?;
     match effect {

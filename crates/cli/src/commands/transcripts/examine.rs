@@ -1,0 +1,95 @@
+//! What a whole look at one file finds: its bytes, and what its agent or our own store stumbles over.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use annals_formats::transcript::{Effect, Problem};
+use annals_formats::{Remark, Transcript, open_log};
+use annals_session::{Scope, Session};
+use jsonl_core::{ReadOptions, Report};
+
+use crate::agents::{Found, spool};
+use crate::commands::sessions::oddities;
+use crate::exit::{Exit, Failure};
+
+/// A file to look at.
+pub(crate) struct Target {
+    pub(crate) path: PathBuf,
+    pub(crate) len: u64,
+    pub(crate) of: Of,
+}
+
+/// Whose file it is.
+pub(crate) enum Of {
+    /// Anybody's.
+    Nobody,
+    /// An agent's.
+    Agent(Found),
+    /// The store's.
+    Store(Session),
+}
+
+/// What was found.
+pub(crate) struct Examined {
+    pub(crate) report: Report,
+    /// Why a packed file could not be unpacked to its end.
+    pub(crate) packed: Option<Remark>,
+    /// What its agent's format forbids; `None` where it is nobody's transcript.
+    pub(crate) problems: Option<Vec<Problem>>,
+    /// What is missing or out of order among the records of a session of the store.
+    pub(crate) oddities: Vec<String>,
+}
+
+impl Target {
+    /// Reads all of it. The options' progress counts each byte once.
+    pub(crate) fn examine(&self, options: &ReadOptions) -> Result<Examined, Failure> {
+        let (log, packed) = match &self.of {
+            Of::Agent(_) => open_log(&self.path, options, &spool())?,
+            _ => (options.open(&self.path)?, None),
+        };
+        let report = log.verify()?;
+        let problems = match &self.of {
+            Of::Agent(_) => {
+                Transcript::open_in(&self.path, &spool())?.map(|transcript| transcript.problems())
+            }
+            _ => None,
+        };
+        let oddities = match &self.of {
+            Of::Store(session) => {
+                oddities(&session.for_each(Scope::Transcript, |_| ControlFlow::Continue(()))?)
+            }
+            _ => Vec::new(),
+        };
+        Ok(Examined { report, packed, problems, oddities })
+    }
+
+    /// The agent whose it is.
+    pub(crate) fn agent(&self) -> Option<&'static str> {
+        match &self.of {
+            Of::Agent(found) => Some(found.agent.name()),
+            _ => None,
+        }
+    }
+}
+
+impl Examined {
+    /// In one word, and how a program ends that was asked about it.
+    pub(crate) fn verdict(&self) -> (&'static str, Exit) {
+        match () {
+            () if self.packed.is_some() => ("damaged", Exit::Damaged),
+            () if self.report.is_clean()
+                && (self.effect() > Effect::Nothing || !self.oddities.is_empty()) =>
+            {
+                ("problems", Exit::Findings)
+            }
+            () if self.report.is_clean() => ("ok", Exit::Done),
+            () if self.report.is_in_flight() => ("unfinished", Exit::Findings),
+            () => ("damaged", Exit::Damaged),
+        }
+    }
+
+    /// The worst that its problems do to the agent that goes on.
+    pub(crate) fn effect(&self) -> Effect {
+        self.problems.iter().flatten().map(|problem| problem.effect).max().unwrap_or(Effect::Nothing)
+    }
+}
