@@ -47,6 +47,12 @@
 //!
 //! - Read what was said: that is the transcripts' matter.
 //! - Merge the logs of several machines.
+//!
+//! # Elsewhere
+//!
+//! - Programs: [`hook`](https://github.com/annals-rs/annals/blob/main/crates/catalog/examples/hook.rs), notes a session when its agent starts.
+//! - [The format](https://github.com/annals-rs/annals/blob/main/docs/format.md#a-catalog), byte for byte, and [what stays](https://github.com/annals-rs/annals/blob/main/docs/stability.md) as it is.
+//! - [What survives what](https://github.com/annals-rs/annals/blob/main/docs/durability.md#the-operations), and the harnesses that try to make it false.
 
 mod base;
 mod cache;

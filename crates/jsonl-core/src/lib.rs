@@ -80,6 +80,12 @@
 //! - Lock across machines: network file systems are not supported for writing.
 //! - Leave threads behind. Parallel reading starts some, which end with it; [`ReadOptions::threads`] turns it off.
 //! - Transactions over several records: a crash can leave the first few of a batch.
+//!
+//! # Elsewhere
+//!
+//! - Programs: [`several_writers`](https://github.com/annals-rs/annals/blob/main/crates/jsonl-core/examples/several_writers.rs), several processes, one of which dies in the middle of a line.
+//! - [The format](https://github.com/annals-rs/annals/blob/main/docs/format.md#a-log), byte for byte, and [what stays](https://github.com/annals-rs/annals/blob/main/docs/stability.md) as it is.
+//! - [What survives what](https://github.com/annals-rs/annals/blob/main/docs/durability.md#the-levels), and the harnesses that try to make it false.
 
 pub mod checksum;
 mod cursor;

@@ -46,6 +46,12 @@
 //!
 //! - Tell apart what is true: two facts may contradict each other. [`NewItem::unless_known`] finds only equal ones.
 //! - Wipe a disk: [`Memory::compact`] takes forgotten items out of the file, not out of the file system's free space.
+//!
+//! # Elsewhere
+//!
+//! - Programs: [`prompt`](https://github.com/annals-rs/annals/blob/main/crates/memory/examples/prompt.rs), what is known, in front of what is asked.
+//! - [The format](https://github.com/annals-rs/annals/blob/main/docs/format.md#a-memory), byte for byte, and [what stays](https://github.com/annals-rs/annals/blob/main/docs/stability.md) as it is.
+//! - [What survives what](https://github.com/annals-rs/annals/blob/main/docs/durability.md#when-a-store-asks), and the harnesses that try to make it false.
 
 mod checkpoint;
 mod compact;

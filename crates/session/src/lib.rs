@@ -60,6 +60,12 @@
 //! - Lock across machines: network file systems are not supported for writing.
 //! - Transactions over several messages: a crash can leave the first few of [`Session::append_all`] or
 //!   [`Session::edit`]. [`Session::set_history`] and compaction are all or nothing.
+//!
+//! # Elsewhere
+//!
+//! - Programs: [`chat_loop`](https://github.com/annals-rs/annals/blob/main/crates/session/examples/chat_loop.rs), a chat that goes on after `kill -9`; [`server`](https://github.com/annals-rs/annals/blob/main/crates/session/examples/server.rs), many conversations, threads that share syncs; [`watch`](https://github.com/annals-rs/annals/blob/main/crates/session/examples/watch.rs), the last messages, and each as it comes.
+//! - [The format](https://github.com/annals-rs/annals/blob/main/docs/format.md#a-session), byte for byte, and [what stays](https://github.com/annals-rs/annals/blob/main/docs/stability.md) as it is.
+//! - [What survives what](https://github.com/annals-rs/annals/blob/main/docs/durability.md#the-operations), and the harnesses that try to make it false.
 
 mod batch;
 mod calls;

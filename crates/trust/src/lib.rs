@@ -64,6 +64,12 @@
 //! - Understand access control lists, or who is in a group: a file that its group may write is refused.
 //! - Protect against somebody who already acts as the user, or as root.
 //! - Work on Windows: nothing is approved there yet, because owners and permissions are not looked at.
+//!
+//! # Elsewhere
+//!
+//! - Programs: [`gate`](https://github.com/annals-rs/annals/blob/main/crates/trust/examples/gate.rs), asks a person, and runs what they have seen.
+//! - [The format](https://github.com/annals-rs/annals/blob/main/docs/format.md#a-trust-store), byte for byte, and [what stays](https://github.com/annals-rs/annals/blob/main/docs/stability.md) as it is.
+//! - [What survives what](https://github.com/annals-rs/annals/blob/main/docs/durability.md#when-a-store-asks), and the harnesses that try to make it false.
 
 mod digest;
 mod error;
