@@ -15,7 +15,7 @@ use crate::{Outcome, cargo, root, run};
 /// The commands, and what their pictures are called.
 const SCREENS: [(&str, &[&str]); 4] = [
     ("ls", &["ls"]),
-    ("show", &["show", "@last", "--tail", "4"]),
+    ("show", &["show", "019e1a2b"]),
     ("search", &["search", "-i", "berth", "--limit", "6"]),
     ("doctor", &["doctor"]),
 ];
@@ -52,8 +52,11 @@ const COLUMN: f64 = 8.43;
 const LINE: f64 = 19.0;
 const MARGIN: f64 = 16.0;
 
-/// Wider lines are cut, as a terminal would wrap them.
-const COLUMNS_MAX: usize = 118;
+/// All pictures are so wide, in characters. Longer lines are cut.
+const COLUMNS: usize = 104;
+
+/// Of what is longer, the beginning is shown.
+const LINES: usize = 26;
 
 /// Makes all pictures anew.
 pub(crate) fn save() -> Outcome {
@@ -138,11 +141,9 @@ impl Drop for Home {
 
 /// A terminal in which a command was typed, and what it printed.
 fn draw(command: &str, text: &str) -> String {
-    let lines: Vec<Vec<Run>> = text.trim_end().lines().map(runs).collect();
-    let columns = lines.iter().map(|runs| runs.iter().map(|run| run.text.chars().count()).sum()).max();
-    let columns = columns.unwrap_or(0).max(command.len() + 2);
+    let lines: Vec<Vec<Run>> = text.trim_end().lines().take(LINES).map(runs).collect();
     let (width, height) =
-        (columns as f64 * COLUMN + 2.0 * MARGIN, (lines.len() + 1) as f64 * LINE + 2.0 * MARGIN);
+        (COLUMNS as f64 * COLUMN + 2.0 * MARGIN, (lines.len() + 1) as f64 * LINE + 2.0 * MARGIN);
     let mut svg = Vec::new();
     let _ = write!(
         svg,
@@ -186,7 +187,7 @@ struct Run {
 /// A line, taken apart at its escape codes: those that the program uses.
 fn runs(line: &str) -> Vec<Run> {
     let mut runs = Vec::new();
-    let (mut class, mut room) = ("", COLUMNS_MAX);
+    let (mut class, mut room) = ("", COLUMNS);
     let mut is_bold = false;
     for (number, piece) in line.split("\u{1b}[").enumerate() {
         let text = match (number, piece.split_once('m')) {
@@ -203,7 +204,11 @@ fn runs(line: &str) -> Vec<Run> {
                 text
             }
         };
-        let text: String = text.chars().take(room).collect();
+        let is_cut = text.chars().count() > room;
+        let mut text: String = text.chars().take(room - usize::from(is_cut && room > 0)).collect();
+        if is_cut && room > 0 {
+            text.push('…');
+        }
         room -= text.chars().count();
         if !text.is_empty() {
             runs.push(Run { text, class });
