@@ -85,7 +85,9 @@ impl Handle for Open {
     fn apply(&mut self, n: u64) -> Result<()> {
         if n % 64 == 40 {
             // Its own handle, as an operator's would be; if others keep the lock, another time will do.
-            let repaired = RepairOptions::new().wait(Duration::from_millis(100)).repair(self.log.path());
+            let options = RepairOptions::new().wait(Duration::from_millis(100));
+            // A power cut may have left garbage and no record yet.
+            let repaired = options.mostly_damaged(true).repair(self.log.path());
             return match repaired {
                 Ok(_) | Err(Error::Busy { .. }) => Ok(()),
                 Err(error) => Err(said(error)),

@@ -460,7 +460,7 @@ pub(crate) struct Repair {
     #[arg(long)]
     pub(crate) ignore_checksums: bool,
 
-    /// Also if the last line is unfinished and only seconds old
+    /// Also if the last line is unfinished and only seconds old, or if most lines are no records
     #[arg(long)]
     pub(crate) force: bool,
 

@@ -82,7 +82,7 @@ fn exit_of_log(error: &Error) -> Exit {
         Error::Damaged { .. } | Error::NotJson { .. } | Error::NotAnObject { .. } | Error::TooLong { .. } => {
             Exit::Damaged
         }
-        Error::NotAFile { .. } => Exit::Usage,
+        Error::NotAFile { .. } | Error::NotALog { .. } => Exit::Usage,
         _ => exit_of_io(error.io_kind()),
     }
 }
@@ -208,7 +208,10 @@ impl Display for Failure {
             Self::Told(_, text) => f.write_str(text),
             Self::Log(error) => {
                 f.write_str(&name(&error.to_string()))?;
-                f.write_str(what_next(error.io_kind()))
+                f.write_str(match error {
+                    Error::NotALog { .. } => " (--force)",
+                    _ => what_next(error.io_kind()),
+                })
             }
             Self::Session(error) => {
                 f.write_str(&name(&error.to_string()))?;

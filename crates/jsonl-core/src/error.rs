@@ -55,6 +55,15 @@ pub enum Error {
         /// The first such damage.
         damage: Box<Damage>,
     },
+    /// Hardly a line of a file that was to be repaired is a record, or what is left of one; nothing was changed.
+    NotALog {
+        /// The file.
+        path: PathBuf,
+        /// Lines that are records, or have some inside.
+        records: u64,
+        /// Lines that never were.
+        others: u64,
+    },
     /// The file got shorter while it was being read.
     Shrunk {
         /// The log.
@@ -112,6 +121,7 @@ impl Error {
             | Self::Poisoned { path }
             | Self::Replaced { path }
             | Self::Damaged { path, .. }
+            | Self::NotALog { path, .. }
             | Self::Shrunk { path, .. }
             | Self::TooLong { path, .. }
             | Self::NotJson { path, .. }
@@ -153,6 +163,10 @@ impl Display for Error {
             Self::Damaged { damage, .. } => {
                 write!(f, "{path}: {damage}; read it in a more lenient mode, or repair it")
             }
+            Self::NotALog { records, others, .. } => write!(
+                f,
+                "{path}: {others} of its lines are no records and {records} are, so it may not be a log at all; nothing was changed"
+            ),
             Self::Shrunk { missing, .. } => {
                 write!(f, "{path}: {missing} bytes went missing while reading; read it again")
             }

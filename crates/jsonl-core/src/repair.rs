@@ -14,11 +14,14 @@ use crate::lock::{self, beside, owner_only};
 use crate::parse::Parser;
 use crate::read_options::ReadOptions;
 use crate::reader::Log;
-use crate::report::{Report, Span};
+use crate::report::{DamageKind, Report, Span};
 use crate::salvage;
 use crate::source::{Buffer, Bytes, Ranges};
 use crate::verdict::{self, Rules, Seals, Verdict};
 use crate::writer::WriteOptions;
+
+/// A record shows that a file is a log, whatever becomes of so many lines.
+const RECORDS_WORTH: u64 = 10;
 
 /// How to repair a log.
 ///
@@ -39,6 +42,7 @@ use crate::writer::WriteOptions;
 pub struct RepairOptions {
     dry_run: bool,
     salvage: bool,
+    mostly_damaged: bool,
     wait: Duration,
     /// The limits by which lines are judged, and who watches.
     read: ReadOptions,
@@ -80,7 +84,7 @@ impl RepairOptions {
     #[must_use]
     pub fn new() -> Self {
         let read = ReadOptions::new().threads(1);
-        Self { dry_run: false, salvage: false, wait: Duration::from_secs(10), read }
+        Self { dry_run: false, salvage: false, mostly_damaged: false, wait: Duration::from_secs(10), read }
     }
 
     /// Only say what would be done. Takes no lock. By default it is done.
@@ -96,6 +100,14 @@ impl RepairOptions {
     #[must_use]
     pub fn salvage(mut self, salvage: bool) -> Self {
         self.salvage = salvage;
+        self
+    }
+
+    /// Whether to repair a file of which hardly a line (one in eleven) is a record, or what a crash or an accident leaves of one.
+    /// By default it is taken for something else than a log, and left alone: [`Error::NotALog`].
+    #[must_use]
+    pub fn mostly_damaged(mut self, mostly_damaged: bool) -> Self {
+        self.mostly_damaged = mostly_damaged;
         self
     }
 
@@ -149,7 +161,7 @@ impl RepairOptions {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] if somebody writes; [`Error::Io`], [`Error::NotAFile`]. The log is then as it was. Only when
+    /// [`Error::Busy`] if somebody writes; [`Error::NotALog`]; [`Error::Io`], [`Error::NotAFile`]. The log is then as it was. Only when
     /// the folder can't be synced after the replacement, the log is repaired, the file beside it is there, and a
     /// power cut may undo the first of the two.
     pub fn repair(&self, path: impl AsRef<Path>) -> Result<Repaired> {
@@ -157,9 +169,9 @@ impl RepairOptions {
         if self.dry_run {
             let log = self.read.open(path)?;
             let mut found = Found::default();
-            return self
-                .sort_out(&log, &mut found, &mut |_| Ok(()))
-                .map(|report| found.into_repaired(report));
+            let report = self.sort_out(&log, &mut found, &mut |_| Ok(()))?;
+            self.check_is_log(path, &report)?;
+            return Ok(found.into_repaired(report));
         }
         let writer =
             WriteOptions::new().wait(self.wait).max_line_len(self.rules().max_line_len).program("repair");
@@ -169,6 +181,7 @@ impl RepairOptions {
         let log = self.read.open(path)?;
         let mut found = Found::default();
         let report = self.sort_out(&log, &mut found, &mut |_| Ok(()))?;
+        self.check_is_log(path, &report)?;
         if found.removed_len == 0 {
             if found.terminated {
                 // A log grows at its end: a newline is all that it lacks.
@@ -196,6 +209,21 @@ impl RepairOptions {
         let mut repaired = done.into_repaired(report);
         repaired.kept_in = Some(kept_in);
         Ok(repaired)
+    }
+
+    /// Somebody may have named another file by mistake, of which nothing would stay.
+    fn check_is_log(&self, path: &Path, report: &Report) -> Result<()> {
+        // What can't be the remains of a record that was written into the file once.
+        let foreign =
+            [DamageKind::Malformed, DamageKind::InvalidUtf8, DamageKind::TooLong, DamageKind::TooDeep];
+        let others: u64 = foreign.iter().map(|kind| report.count(*kind)).sum();
+        // Nobody else writes a line with whole records inside.
+        let fused = report.damages.iter().filter(|damage| !damage.salvage.is_empty()).count() as u64;
+        let records = report.records + fused;
+        if self.mostly_damaged || others <= RECORDS_WORTH * records {
+            return Ok(());
+        }
+        Err(Error::NotALog { path: path.to_owned(), records, others })
     }
 
     fn rules(&self) -> Rules {

@@ -35,7 +35,11 @@ struct RepairObject<'a> {
 
 pub(crate) fn run(args: &Repair, out: &mut Out) -> Result<Exit, Failure> {
     let options = RepairOptions::new().dry_run(args.dry_run).salvage(args.salvage).wait(seconds(args.wait)?);
-    let options = options.seals(if args.ignore_checksums { Seals::Ignore } else { Seals::Check });
+    let options = options.mostly_damaged(args.force).seals(if args.ignore_checksums {
+        Seals::Ignore
+    } else {
+        Seals::Check
+    });
     if !args.dry_run && !args.force {
         refuse_if_fresh(args)?;
     }

@@ -108,6 +108,24 @@ fn repair_says_what_it_would_do_and_does_it() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"c\":3}\n{\"d\":4}\n");
 }
 
+/// Somebody mistypes a path, and the file is all that they have.
+#[test]
+fn a_file_that_is_no_log_is_not_repaired_away() {
+    let place = Place::new();
+    let text = "root:x:0:0:root\ndaemon:x:1:1:daemon\n";
+    let path = place.file("passwd", text);
+    for args in [&["log", "repair", "passwd"][..], &["log", "repair", "--dry-run", "passwd"]] {
+        let ended = place.annals(args).check(2);
+        assert!(
+            ended.talk.contains("may not be a log at all") && ended.talk.contains("--force"),
+            "{ended:?}"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    place.annals(&["log", "repair", "--force", "passwd"]).check(0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "");
+}
+
 #[test]
 fn a_last_line_that_may_still_be_written_is_left_alone() {
     let place = Place::new();

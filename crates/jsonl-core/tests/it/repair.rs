@@ -129,11 +129,48 @@ fn each_setting_leaves_the_others_alone() {
     assert_eq!(place.bytes(), deep.as_bytes());
 }
 
+/// Somebody had typed `annals log repair /etc/passwd`, and nothing was left of it.
+#[test]
+fn what_is_no_log_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sealed = b"{\"n\":1}".to_vec();
+    assert!(jsonl_core::checksum::seal(&mut sealed, 0));
+    let flipped = String::from_utf8(sealed).unwrap().replace("\"n\":1", "\"n\":2");
+    let long = format!("\"{}\"\n", "x".repeat(100));
+    for (text, is_log) in [
+        ("root:x:0:0\ndaemon:x:1:1\n", false),
+        ("{\n  \"a\": 1,\n  \"b\": 2\n}\n", false),
+        ("\u{fffd}", false),
+        (&long, false),
+        (&format!("1\n{}", "nonsense\n".repeat(11)), false),
+        (&format!("1\n{}", "nonsense\n".repeat(10)), true),
+        // What crashes and accidents leave.
+        ("{\"torn\":", true),
+        ("\0\0\0\0\n", true),
+        (&format!("{flipped}\n"), true),
+        ("\n \n", true),
+        ("", true),
+    ] {
+        for dry_run in [true, false] {
+            let path = folder.path().join("log.jsonl");
+            fs::write(&path, text).unwrap();
+            let options = RepairOptions::new().dry_run(dry_run).max_line_len(64);
+            let repaired = options.repair(&path);
+            assert_eq!(repaired.is_ok(), is_log, "{text:?}: {repaired:?}");
+            if !is_log {
+                assert!(matches!(repaired, Err(Error::NotALog { .. })), "{text:?}: {repaired:?}");
+                assert_eq!(fs::read_to_string(&path).unwrap(), text);
+                options.mostly_damaged(true).repair(&path).unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn each_repair_keeps_its_bytes_apart() {
-    let place = Place::with("x\n");
+    let place = Place::with("1\nx\n");
     let first = RepairOptions::new().repair(&place.path).unwrap().kept_in.unwrap();
-    fs::write(&place.path, "y\n").unwrap();
+    fs::write(&place.path, "1\ny\n").unwrap();
     let second = RepairOptions::new().repair(&place.path).unwrap().kept_in.unwrap();
     assert_ne!(first, second);
     assert_eq!((fs::read(&first).unwrap(), fs::read(&second).unwrap()), (b"x\n".to_vec(), b"y\n".to_vec()));
