@@ -3,19 +3,16 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::{Outcome, cargo, root, run as run_command};
+use crate::{Outcome, built, cargo, root, run as run_command, target};
 
 /// The table stands between these.
 const BEGIN: &str = "<!-- The table is made by `cargo xtask crash --report`. -->\n";
 const END: &str = "<!-- End of the table. -->";
 
 pub(crate) fn run(args: &[String]) -> Outcome {
-    // What CI has time for is done with what the tests have built already; other sets of packages would be built anew.
+    // What CI has time for is done with what the tests have built already.
     let folder = match args.iter().any(|arg| arg == "--quick") {
-        true => {
-            run_command(&mut cargo(&["test", "--workspace", "--no-run", "--quiet"]))?;
-            "debug"
-        }
+        true => built()?,
         // The program is one of those that are broken.
         false => {
             run_command(&mut cargo(&[
@@ -27,11 +24,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
                 "-p",
                 "annals-crash",
             ]))?;
-            "release"
+            target().join("release")
         }
     };
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    let folder = target.join(folder);
     let mut harnesses = Command::new(folder.join("annals-crash"));
     harnesses.arg("--annals").arg(folder.join("annals")).args(args);
     if !args.iter().any(|arg| arg == "--report") {

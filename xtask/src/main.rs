@@ -65,6 +65,16 @@ fn cargo(args: &[&str]) -> Command {
     command
 }
 
+/// Where the programs and examples lie that `cargo test --workspace` builds. Other sets of packages have other features, and would be built anew.
+fn built() -> Result<PathBuf, String> {
+    run(&mut cargo(&["test", "--workspace", "--no-run", "--quiet"]))?;
+    Ok(target().join("debug"))
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 fn run(command: &mut Command) -> Outcome {
     command.current_dir(root());
     let shown = format!("{command:?}");

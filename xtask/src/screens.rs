@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use crate::{Outcome, cargo, root, run};
+use crate::{Outcome, built, root, target};
 
 /// The commands, and what their pictures are called.
 const SCREENS: [(&str, &[&str]); 4] = [
@@ -85,10 +85,8 @@ fn folder() -> PathBuf {
 }
 
 fn pictures() -> Result<Vec<(PathBuf, String)>, String> {
-    run(&mut cargo(&["build", "--quiet", "--bin", "annals"]))?;
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let program = target.join("debug").join(format!("annals{}", env::consts::EXE_SUFFIX));
-    let home = Home::new(&target).map_err(|error| format!("a home folder for the pictures: {error}"))?;
+    let program = built()?.join(format!("annals{}", env::consts::EXE_SUFFIX));
+    let home = Home::new(&target()).map_err(|error| format!("a home folder for the pictures: {error}"))?;
     for told in TOLD {
         home.annals(&program, told)?;
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, root, screens};
+use crate::{Outcome, built, root, screens};
 
 /// Files longer than this are hard to hold in the head, and are to be split along their ideas.
 const LINES_MAX: usize = 900;
@@ -107,11 +107,9 @@ fn check_file(path: &Path, text: &str, findings: &mut Vec<String>) {
 fn check_readme(findings: &mut Vec<String>) -> Outcome {
     let readme =
         fs::read_to_string(root().join("README.md")).map_err(|error| format!("README.md: {error}"))?;
+    let program = built()?.join(format!("annals{}", std::env::consts::EXE_SUFFIX));
     for args in SHOWN {
-        let run = crate::cargo(&["run", "--quiet", "--bin", "annals", "--"])
-            .args(args)
-            .current_dir(root())
-            .output();
+        let run = Command::new(&program).args(args).current_dir(root()).output();
         let output = run.map_err(|error| format!("annals: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if text.trim().is_empty() || !readme.contains(text.trim_end()) {
