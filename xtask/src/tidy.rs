@@ -31,6 +31,9 @@ const UNSAFE_WORDS: [&str; 3] =
 const SHOWN: [&[&str]; 3] =
     [&["ls", "examples"], &["verify", "examples"], &["search", "ferry route K7", "examples"]];
 
+/// What library crates leave to the program.
+const PROGRAMS_ONLY: [&str; 3] = ["env::var", "process::exit(", "env::args"];
+
 /// Crates with code that `jsonl-core` brings along at run time, at most.
 const DEPENDENCIES_MAX: usize = 10;
 
@@ -44,6 +47,7 @@ pub(crate) fn run() -> Outcome {
         check_file(&path, &text, &mut findings);
     }
     check_readme(&mut findings)?;
+    check_map(&mut findings)?;
     screens::check(&mut findings)?;
     check_dependencies(&mut findings)?;
     match findings.len() {
@@ -94,6 +98,13 @@ fn check_file(path: &Path, text: &str, findings: &mut Vec<String>) {
     if lines > LINES_MAX {
         find(lines, "too long; split it along its ideas");
     }
+    let is_library =
+        name.starts_with("crates/") && name.contains("/src/") && !name.starts_with("crates/cli/");
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| is_library && !line.contains("//")) {
+        for word in PROGRAMS_ONLY.iter().filter(|word| line.contains(**word)) {
+            find(number, &format!("{word}: the caller says it, a library doesn't look"));
+        }
+    }
     let uses_unsafe = text.lines().any(|line| {
         let code = line.split("//").next().unwrap_or_default();
         UNSAFE_WORDS.iter().any(|word| code.contains(word))
@@ -117,6 +128,48 @@ fn check_readme(findings: &mut Vec<String>) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// Every module has its place on the map, and every command its mention.
+fn check_map(findings: &mut Vec<String>) -> Outcome {
+    let read = |name: &str| fs::read_to_string(root().join(name)).map_err(|error| format!("{name}: {error}"));
+    let (map, readme) = (read("ARCHITECTURE.md")?, read("README.md")?);
+    let files = tracked()?;
+    for path in files.iter().filter(|path| path.ends_with("src/lib.rs") && path.starts_with("crates")) {
+        let text = read(&path.to_string_lossy())?;
+        let modules = text.lines().filter_map(|line| {
+            line.strip_prefix("pub mod ").or_else(|| line.strip_prefix("mod "))?.strip_suffix(';')
+        });
+        for module in modules.filter(|module| !is_named(&map, module)) {
+            findings.push(format!("ARCHITECTURE.md: no word about `{module}` of {}", path.display()));
+        }
+    }
+    let help =
+        Command::new(built()?.join(format!("annals{}", std::env::consts::EXE_SUFFIX))).arg("help").output();
+    let help = help.map_err(|error| format!("annals help: {error}"))?;
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    let listed =
+        text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // Lines that go on are indented further.
+    let commands: Vec<&str> = listed
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    if commands.is_empty() {
+        return Err(format!("annals help lists no commands:\n{text}"));
+    }
+    for command in commands.iter().filter(|command| **command != "help" && !is_named(&readme, command)) {
+        findings.push(format!("README.md: no word about `annals {command}`"));
+    }
+    Ok(())
+}
+
+/// Whether something in backticks, or behind a prompt, has the word in it.
+fn is_named(text: &str, word: &str) -> bool {
+    let is_word =
+        |part: &str| part.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').any(|w| w == word);
+    let in_backticks = text.lines().any(|line| line.split('`').skip(1).step_by(2).any(is_word));
+    in_backticks || text.lines().any(|line| line.starts_with("$ annals ") && is_word(line))
 }
 
 /// Those who take the core get few crates with it, and ARCHITECTURE.md names every one.

@@ -1,7 +1,7 @@
-//! What git says about a folder, read from its files: no process is started, and no git has to be there.
+//! What git says about a folder, read from its files: no git has to be there.
 //!
 //! Formats: gitrepository-layout(5), gitglossary(7), git-worktree(1). Where references are in a reftable, which is a format
-//! of its own, git itself is asked, if it is there and time is left.
+//! of its own, git itself is asked, if it is there and time is left; no other process is started.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, missing_docs)]
 
 use annals_formats::Transcript;
+use annals_formats::transcript::Effect;
 
 fn main() -> annals_formats::Result<()> {
     for path in std::env::args().skip(1) {
@@ -33,7 +34,12 @@ fn main() -> annals_formats::Result<()> {
             println!("  {remark}");
         }
         for problem in transcript.problems() {
-            println!("  line {}: {} ({})", problem.line, problem.kind, problem.effect.name());
+            let effect = match problem.effect {
+                Effect::Nothing => "",
+                Effect::Prevents => ", and its agent can't go on",
+                _ => ", and its agent goes on without what was said before",
+            };
+            println!("  line {}: {}{effect}", problem.line, problem.kind);
         }
     }
     Ok(())
