@@ -42,6 +42,7 @@ pub struct GitContext {
 
 /// How much is known of what git says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GitStatus {
     /// Everything.
     Ok,

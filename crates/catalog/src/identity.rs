@@ -115,6 +115,7 @@ pub struct Resolution {
 /// How it was told which session it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Source {
     /// By the agent's own id.
     ClaudeSessionIdIndex,

@@ -29,6 +29,7 @@ pub struct Place {
 
 /// How a catalog was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PlaceSource {
     /// It was given.
     Argument,

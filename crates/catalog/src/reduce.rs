@@ -15,6 +15,7 @@ use crate::time;
 /// [`Annals`](Self::Annals) has sessions-db's rules but for what is listed there; [`SessionsDb`](Self::SessionsDb) has them
 /// as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Rules {
     /// - An archived session that is seen again is active.
     /// - `close` with the outcome `open` clears `closed_at`.

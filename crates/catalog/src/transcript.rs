@@ -53,6 +53,7 @@ pub struct TranscriptMeta {
 /// What came of reading a transcript.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TranscriptStatus {
     /// There is a record in it, or nothing at all.
     #[default]

@@ -34,6 +34,7 @@ pub(crate) const NO_TIME: i64 = i64::MIN;
 /// What an item is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Kind {
     /// Something that is so.
     Fact,
