@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use annals_catalog::{CatalogOptions, Rules};
 use annals_formats::transcript::{Agent, Glance, Overview};
 use annals_formats::{
-    Home, Keeps, Layout, Transcript, TranscriptEntry, codex, detect, homes, list_transcripts,
+    Home, Keeps, Layout, Transcript, TranscriptEntry, codex, detect, homes, list_transcripts_with,
 };
 use annals_session::{List, ListOptions};
 
@@ -55,15 +55,25 @@ impl Agents {
         Self { homes: homes(value) }
     }
 
-    /// All transcripts, the one that was changed last first.
+    /// All transcripts, the one that was changed last first. What can't be listed is told.
     pub(crate) fn all(&self, out: &mut Out) -> Vec<Found> {
+        let mut unlisted = Vec::new();
+        let all = self.all_with(&mut unlisted);
+        unlisted.iter().for_each(|(_, failure)| out.complain(failure));
+        all
+    }
+
+    /// The same; what can't be listed is added to `unlisted`, with whose it is.
+    pub(crate) fn all_with(&self, unlisted: &mut Vec<(Agent, Failure)>) -> Vec<Found> {
         let mut all = Vec::new();
         for home in &self.homes {
             let Some(agent) = agent_of(home.keeps) else { continue };
-            match list_transcripts(&home.path) {
+            let mut inside = Vec::new();
+            match list_transcripts_with(&home.path, &mut inside) {
                 Ok(entries) => all.extend(entries.into_iter().map(|entry| Found::of(agent, entry))),
-                Err(error) => out.complain(&error.into()),
+                Err(error) => inside.push(error),
             }
+            unlisted.extend(inside.into_iter().map(|error| (agent, error.into())));
         }
         all.sort_by_key(|found| std::cmp::Reverse(found.entry.modified));
         all

@@ -16,7 +16,8 @@ use clap_complete::Shell;
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub(crate) struct Args {
-    /// Print one JSON object per line, each with a `schema_version`
+    /// Print for programs: one JSON object per line, each with a `schema_version` (not what `catalog` shares with
+    /// sessions-db: that prints what sessions-db does)
     #[arg(long, global = true, help_heading = "Options of all commands")]
     pub(crate) json: bool,
 
@@ -158,11 +159,11 @@ pub(crate) struct Ls {
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
 
-    /// Archived sessions instead of active ones
+    /// Only archived sessions of the store
     #[arg(long, conflicts_with_all = ["paths", "all"])]
     pub(crate) archived: bool,
 
-    /// Active and archived sessions
+    /// Archived sessions of the store, too
     #[arg(long, conflicts_with = "paths")]
     pub(crate) all: bool,
 

@@ -138,6 +138,8 @@ fn exit_of_catalog(error: &annals_catalog::Error) -> Exit {
 fn exit_of_io(kind: Option<io::ErrorKind>) -> Exit {
     match kind {
         Some(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Exit::NotFound,
+        // A link where none may be, a file where a folder has to be.
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::AlreadyExists) => Exit::Usage,
         Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => Exit::Permission,
         _ => Exit::Internal,
     }

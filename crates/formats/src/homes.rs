@@ -152,15 +152,27 @@ fn catalog(from: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if the folder can't be listed. Folders in it that can't be are passed over.
+/// [`Error::Io`] if the folder can't be listed. Folders in it that can't be are passed over; [`list_transcripts_with`] says which.
 pub fn list_transcripts(folder: &Path) -> Result<Vec<TranscriptEntry>> {
+    list_transcripts_with(folder, &mut Vec::new())
+}
+
+/// The same, and adds an error to `unlisted` for each folder in it that can't be listed.
+///
+/// # Errors
+///
+/// [`Error::Io`] if the folder itself can't be listed.
+pub fn list_transcripts_with(folder: &Path, unlisted: &mut Vec<Error>) -> Result<Vec<TranscriptEntry>> {
     let mut found = Vec::new();
     let mut left = vec![(folder.to_owned(), 0)];
     while let Some((folder, depth)) = left.pop() {
         let folders = match list_into(&folder, &mut found) {
             Ok(folders) => folders,
             Err(error) if depth == 0 => return Err(Error::io("list", &folder)(error)),
-            Err(_) => continue,
+            Err(error) => {
+                unlisted.push(Error::io("list", &folder)(error));
+                continue;
+            }
         };
         if depth < DEPTH_MAX {
             left.extend(folders.into_iter().map(|folder| (folder, depth + 1)));

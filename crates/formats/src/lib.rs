@@ -115,7 +115,7 @@ pub use detect::{detect, detect_folder};
 pub use error::{Error, Result};
 pub use folder::{Entry, OutFile, write_files};
 pub use foreign::{ForeignRecord, ForeignSession, Remark};
-pub use homes::{Home, Keeps, TranscriptEntry, homes, list_transcripts};
+pub use homes::{Home, Keeps, TranscriptEntry, homes, list_transcripts, list_transcripts_with};
 pub use layout::Layout;
 pub use packed::{is_packed, open_log};
 pub use said::{Said, input_text, said};

@@ -1,21 +1,23 @@
 //! `annals doctor`: a look at everything that is kept on this machine, and what to run next.
 
 mod agents;
+mod findings;
 mod own;
 mod permissions;
 
 use std::path::{Path, PathBuf};
 
-use annals_session::Holder;
 use jsonl_core::ReadOptions;
 use serde::Serialize;
+
+use findings::{Findings, Group};
 
 use super::ls::terminal_width;
 use super::table;
 use crate::agents::Agents;
 use crate::args::doctor::Doctor;
 use crate::exit::{Exit, Failure};
-use crate::human::{self, name, one_line, plural, shell_word, size};
+use crate::human::{self, count, name, one_line, plural, shell_word, size};
 use crate::out::{Out, Paint};
 use crate::progress::Progress;
 use crate::store::Home;
@@ -35,123 +37,7 @@ struct Kept {
     holds: String,
     /// Bytes.
     len: u64,
-    path: String,
-}
-
-/// What a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    /// Some bytes could be given back.
-    Space,
-    /// Somebody holds a lock just now.
-    Busy,
-    /// A last line that somebody may be writing.
-    Unfinished,
-    /// Others can read or change what they should not.
-    Open,
-    /// An agent, or our own store, stumbles over it.
-    Stuck,
-    /// It could not be looked at.
-    Unreadable,
-    /// Bytes that are no records, or records that are gone.
-    Damaged,
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Space => "space",
-            Self::Busy => "busy",
-            Self::Unfinished => "unfinished",
-            Self::Open => "open",
-            Self::Stuck => "stuck",
-            Self::Unreadable => "unreadable",
-            Self::Damaged => "damaged",
-        }
-    }
-
-    fn exit(self) -> Exit {
-        match self {
-            // Nothing is wrong with these.
-            Self::Space | Self::Busy | Self::Unfinished => Exit::Done,
-            Self::Open | Self::Stuck | Self::Unreadable => Exit::Findings,
-            Self::Damaged => Exit::Damaged,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Finding {
-    finding: Kind,
-    who: &'static str,
-    text: String,
-    /// The command to run next.
-    next: Option<String>,
-}
-
-/// What has been found so far.
-#[derive(Default)]
-struct Findings {
-    all: Vec<Finding>,
-}
-
-impl Findings {
-    fn add(&mut self, finding: Kind, who: &'static str, text: String, next: Option<String>) {
-        self.all.push(Finding { finding, who, text, next });
-    }
-
-    fn holder(&mut self, who: &'static str, what: &str, holder: Option<Holder>) {
-        if let Some(holder) = holder {
-            self.add(Kind::Busy, who, format!("{what}: {holder} writes"), None);
-        }
-    }
-
-    fn failure(&mut self, who: &'static str, failure: &Failure, next: Option<String>) {
-        self.add(Kind::Unreadable, who, failure.to_string(), next);
-    }
-
-    /// Several files of which the same is to be said: the first few by name, each with its command, and `rest` for all others.
-    fn several(&mut self, finding: Kind, who: &'static str, each: Vec<(String, String)>, rest: &str) {
-        let more = each.len().saturating_sub(TOLD_MAX);
-        for (text, next) in each.into_iter().take(TOLD_MAX) {
-            self.add(finding, who, text, Some(next).filter(|_| more == 0));
-        }
-        if more > 0 {
-            self.add(finding, who, format!("and {more} more"), Some(rest.to_owned()));
-        }
-    }
-}
-
-pub(crate) fn run(args: &Doctor, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
-    let agents = Agents::of_environment();
-    let mut findings = Findings::default();
-    let mut kept = Vec::new();
-    let stores = own::Stores::find(home, &mut findings)?;
-    let found = agents::find(&agents, out);
-    let bytes = if args.quick { 0 } else { stores.len() + agents::len(&found) };
-    let progress = Progress::of(bytes);
-    // A handful of places is enough to see what is wrong; `verify` names them all.
-    let options = ReadOptions::new().damages_kept(1).progress(progress.bytes_done.clone());
-    let look = Look { options, is_quick: args.quick };
-    stores.look(&look, &mut kept, &mut findings);
-    agents::look(&found, &agents, &look, &mut kept, &mut findings);
-    drop(progress);
-    let mut all = findings.all;
-    // The worst first, and otherwise in the order of the table.
-    all.sort_by_key(|finding| std::cmp::Reverse(finding.finding));
-    if out.json {
-        kept.iter().try_for_each(|kept| out.object(kept))?;
-        all.iter().try_for_each(|finding| out.object(finding))?;
-    } else {
-        let read = if args.quick {
-            String::from("what was said was not read")
-        } else {
-            format!("{} read", size(bytes))
-        };
-        print(&kept, &all, &read, home, out)?;
-    }
-    Ok(all.iter().map(|finding| finding.finding.exit()).max().unwrap_or(Exit::Done))
+    paths: Vec<PathBuf>,
 }
 
 /// How to look.
@@ -161,43 +47,36 @@ struct Look {
     is_quick: bool,
 }
 
-fn print(kept: &[Kept], all: &[Finding], read: &str, home: &Home, out: &mut Out) -> Result<(), Failure> {
-    if kept.is_empty() {
-        out.line("no sessions of any agent are here, and annals keeps nothing yet")?;
+pub(crate) fn run(args: &Doctor, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
+    let agents = Agents::of_environment();
+    let mut findings = Findings::default();
+    let mut kept = Vec::new();
+    let stores = own::Stores::find(home, &mut findings);
+    let found = agents::find(&agents, &mut findings);
+    let bytes = if args.quick { 0 } else { stores.len() + agents::len(&found) };
+    let progress = Progress::of(bytes);
+    // A handful of places is enough to see what is wrong; `verify` names them all.
+    let options = ReadOptions::new().damages_kept(1).progress(progress.bytes_done.clone());
+    let look = Look { options, is_quick: args.quick };
+    stores.look(&look, &mut kept, &mut findings);
+    agents::look(&found, &agents, &look, &mut kept, &mut findings);
+    drop(progress);
+    let groups = findings.sorted();
+    if out.json {
+        kept.iter().try_for_each(|kept| out.object(kept))?;
+        groups.iter().flat_map(|group| &group.all).try_for_each(|finding| out.object(finding))?;
     } else {
-        print_kept(kept, out)?;
+        print_kept(&kept, out)?;
+        print_findings(&groups, out)?;
+        print_verdict(&kept, &groups, args.quick, home, out)?;
     }
-    if !all.is_empty() {
-        out.line("")?;
-    }
-    for Finding { finding, who, text, .. } in all {
-        let paint = if finding.exit() > Exit::Done { Paint::Bad } else { Paint::Dim };
-        let word = out.paint(paint, format_args!("{:<10}", finding.name()));
-        out.line(format_args!("{word}  {who}: {}", name(text)))?;
-    }
-    let mut next: Vec<&str> = Vec::new();
-    for command in all.iter().filter_map(|finding| finding.next.as_deref()) {
-        if !next.contains(&command) {
-            next.push(command);
-        }
-    }
-    if !next.is_empty() {
-        out.line("\nNext:")?;
-    }
-    for command in next {
-        out.line(format_args!("  {}", out.paint(Paint::Name, command)))?;
-    }
-    let wrong = all.iter().filter(|finding| finding.finding.exit() > Exit::Done).count();
-    let verdict = match wrong {
-        0 => String::from("all is well"),
-        1 => String::from("1 thing is wrong"),
-        _ => format!("{wrong} things are wrong"),
-    };
-    let own = home.path().map(|path| format!("; annals keeps its own in {}", at_home(path)));
-    out.line(format_args!("\n{verdict}, {read}{}", own.unwrap_or_default()))
+    Ok(groups.iter().map(|group| group.kind.exit()).max().unwrap_or(Exit::Done))
 }
 
 fn print_kept(kept: &[Kept], out: &mut Out) -> Result<(), Failure> {
+    if kept.is_empty() {
+        return out.line("no sessions of any agent are here, and annals keeps nothing yet");
+    }
     let longest = |text: &dyn Fn(&Kept) -> usize| kept.iter().map(text).max().unwrap_or(0);
     let taken = longest(&|kept| kept.who.len()) + longest(&|kept| kept.holds.chars().count()) + 8 + 6;
     let room = terminal_width().map_or(usize::MAX, |width| width.saturating_sub(taken));
@@ -208,11 +87,69 @@ fn print_kept(kept: &[Kept], out: &mut Out) -> Result<(), Failure> {
     let cells = |kept: &Kept| {
         let mut cells = vec![kept.who.to_owned(), kept.holds.clone(), size(kept.len)];
         if room >= WHERE_MIN {
-            cells.push(one_line(&at_home(Path::new(&kept.path)), room));
+            let paths: Vec<String> = kept.paths.iter().map(|path| at_home(path)).collect();
+            cells.push(one_line(&paths.join(", "), room));
         }
         cells
     };
     table::print(&head, kept, cells, &[2], |_| Paint::Dim, out)
+}
+
+/// What was found, the worst first, and the commands to run next, each once.
+fn print_findings(groups: &[Group], out: &mut Out) -> Result<(), Failure> {
+    let mut next: Vec<&str> = Vec::new();
+    if !groups.is_empty() {
+        out.line("")?;
+    }
+    for group in groups {
+        let (kind, who) = (group.kind, group.who);
+        let paint = if kind.exit() > Exit::Done { Paint::Bad } else { Paint::Dim };
+        let word = out.paint(paint, format_args!("{:<10}", kind.name()));
+        for finding in group.all.iter().take(TOLD_MAX) {
+            out.line(format_args!("{word}  {who}: {}", name(&finding.text)))?;
+        }
+        let more = group.all.len().saturating_sub(TOLD_MAX);
+        if more > 0 {
+            out.line(format_args!("{word}  {who}: and {} more", count(more as u64)))?;
+        }
+        match &group.rest {
+            Some(rest) if more > 0 => next.push(rest),
+            _ => next.extend(group.all.iter().take(TOLD_MAX).filter_map(|finding| finding.next.as_deref())),
+        }
+    }
+    if !next.is_empty() {
+        out.line("\nNext:")?;
+    }
+    for (number, command) in next.iter().enumerate() {
+        if !next[..number].contains(command) {
+            out.line(format_args!("  {}", out.paint(Paint::Name, command)))?;
+        }
+    }
+    Ok(())
+}
+
+fn print_verdict(
+    kept: &[Kept],
+    groups: &[Group],
+    is_quick: bool,
+    home: &Home,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let wrong = groups.iter().filter(|group| group.kind.exit() > Exit::Done);
+    let verdict = match wrong.map(|group| group.all.len()).sum::<usize>() {
+        0 => String::from("all is well"),
+        1 => String::from("1 thing is wrong"),
+        many => format!("{} things are wrong", count(many as u64)),
+    };
+    let read = match is_quick {
+        true => String::from("what was said was not read"),
+        false => format!("{} read", size(kept.iter().map(|kept| kept.len).sum())),
+    };
+    out.line(format_args!("\n{verdict}, {read}"))?;
+    match home.path() {
+        Some(path) => out.line(format_args!("annals keeps its own in {}", at_home(path))),
+        None => Ok(()),
+    }
 }
 
 /// A path as people write it.
@@ -221,24 +158,26 @@ fn at_home(path: &Path) -> String {
     match user.as_ref().and_then(|user| path.strip_prefix(user).ok()) {
         Some(rest) if rest.as_os_str().is_empty() => String::from("~"),
         Some(rest) => format!("~/{}", human::path(rest)),
-        // A folder that was joined with nothing ends in a separator.
-        None => human::path(&path.components().collect::<PathBuf>()),
+        None => human::path(path),
     }
 }
 
-/// `annals verify` and such, of a name.
+/// `annals compact` and such, of a name.
 fn command(verb: &str, what: &str) -> String {
     format!("{verb} {}", shell_word(what))
 }
 
-/// The same of a path.
+/// The same of a path, which means the same file wherever it is typed.
 fn command_on(verb: &str, path: &Path) -> String {
     // A shell takes `~` for the home folder only where nothing is quoted.
     let short = at_home(path);
     let rest = short.strip_prefix("~/").filter(|rest| shell_word(rest) == **rest);
     match rest {
         Some(_) => format!("{verb} {short}"),
-        None => command(verb, &path.to_string_lossy()),
+        None => {
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            command(verb, &absolute.to_string_lossy())
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) fn run(folder: Option<&Path>, out: &mut Out) -> Result<Exit, Failure>
     };
     let cannot =
         |source| Failure::Log(jsonl_core::Error::Io { path: folder.to_owned(), action: "write", source });
+    if folder.exists() && !folder.is_dir() {
+        return Err(Failure::Told(Exit::Usage, format!("{} is no folder", path(folder))));
+    }
     fs::create_dir_all(folder).map_err(cannot)?;
     let mut pages = 0;
     let mut left = vec![command];

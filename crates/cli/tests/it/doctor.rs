@@ -1,6 +1,7 @@
-//! Does `doctor` see what is wrong, and what isn't, and are the commands that it recommends the right ones?
+//! Does `doctor` see what is wrong, and what isn't, and do the commands that it recommends do what they should?
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -16,39 +17,54 @@ fn user() -> Place {
     }
     place.annals(&["memory", "add", "metric units"]).check(0);
     place.annals(&["memory", "add", "buoy 19"]).check(0);
-    place.file(
-        "user/.pi/agent/sessions/--w--/2026-08-26T10-00-00-000Z_95bba261-0f4f-4e9b-8a53-0d5a3a2f7b10.jsonl",
-        concat!(
-            r#"{"type":"session","version":3,"id":"95bba261-0f4f-4e9b-8a53-0d5a3a2f7b10","cwd":"/w"}"#,
-            "\n",
-            r#"{"type":"message","id":"a","parentId":null,"message":{"role":"user","content":"hi"}}"#,
-            "\n"
-        ),
-    );
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let only_mine = |name: &str| {
-            fs::set_permissions(place.path(name), fs::Permissions::from_mode(0o700)).unwrap();
-        };
-        ["user", "home"].iter().for_each(|name| only_mine(name));
-    }
+    let records = [
+        r#"{"type":"session","version":3,"id":"95bba261-0f4f-4e9b-8a53-0d5a3a2f7b10","cwd":"/w"}"#,
+        r#"{"type":"message","id":"a","parentId":null,"message":{"role":"user","content":"hi"}}"#,
+    ];
+    let name = "2026-08-26T10-00-00-000Z_95bba261-0f4f-4e9b-8a53-0d5a3a2f7b10.jsonl";
+    place.file(&format!("user/.pi/agent/sessions/--w--/{name}"), records.join("\n") + "\n");
+    shut(&place);
     place
 }
 
-fn session(place: &Place, name: &str) -> std::path::PathBuf {
+/// As a home folder is.
+fn shut(place: &Place) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(place.path("user"), fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = place;
+}
+
+fn session(place: &Place, name: &str) -> PathBuf {
     place.path("home/sessions").join(name)
 }
 
-/// What was found: kind, whose, what to run next.
-fn findings(objects: &[Value]) -> Vec<(&str, &str, Option<&str>)> {
+fn doctor(place: &Place, code: i32) -> Vec<Value> {
+    place.annals(&["--json", "doctor"]).check(code).objects()
+}
+
+/// What was found: kind and whose.
+fn findings(objects: &[Value]) -> Vec<(&str, &str)> {
     let found = objects.iter().filter(|object| object.get("finding").is_some());
-    found
-        .map(|object| {
-            let text = |name: &str| object[name].as_str();
-            (text("finding").unwrap(), text("who").unwrap(), text("next"))
-        })
-        .collect()
+    found.map(|object| (object["finding"].as_str().unwrap(), object["who"].as_str().unwrap())).collect()
+}
+
+/// How the commands end that are to be run next, typed into a shell in another folder.
+#[cfg(unix)]
+fn next(place: &Place, objects: &[Value]) -> Vec<i32> {
+    let elsewhere = place.path("elsewhere");
+    fs::create_dir_all(&elsewhere).unwrap();
+    let run = |command: &str| {
+        let text = format!("annals() {{ {} \"$@\"; }}\n{command}", env!("CARGO_BIN_EXE_annals"));
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &text]).current_dir(&elsewhere);
+        shell.env("HOME", place.path("user")).env("ANNALS_HOME", place.path("home"));
+        shell.output().unwrap().status.code().unwrap()
+    };
+    objects.iter().filter_map(|object| object["next"].as_str()).map(run).collect()
 }
 
 #[test]
@@ -59,7 +75,7 @@ fn all_is_well_on_an_empty_machine_and_nothing_is_made() {
         assert!(ended.out.contains("all is well"), "{ended:?}");
     }
     assert!(!place.path("home").exists());
-    assert!(place.annals(&["--json", "doctor"]).check(0).out.is_empty());
+    assert_eq!(doctor(&place, 0), Vec::<Value>::new());
 }
 
 #[test]
@@ -70,7 +86,7 @@ fn what_is_as_it_should_be_is_well() {
         assert!(ended.out.contains(text), "{text}: {ended:?}");
     }
     assert!(!ended.out.contains("Next:"), "{ended:?}");
-    let objects = place.annals(&["--json", "doctor"]).check(0).objects();
+    let objects = doctor(&place, 0);
     assert_eq!(findings(&objects), []);
     let kept: Vec<&str> = objects.iter().map(|object| object["who"].as_str().unwrap()).collect();
     assert_eq!(kept, ["sessions", "memory", "pi"]);
@@ -79,44 +95,89 @@ fn what_is_as_it_should_be_is_well() {
 #[test]
 fn each_thing_that_is_wrong_is_found_with_a_command_that_shows_it() {
     let place = user();
+    let without = |path: PathBuf, is_gone: &dyn Fn(usize, &str) -> bool| {
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().enumerate().filter(|(number, line)| !is_gone(*number, line));
+        let lines: Vec<&str> = lines.map(|(_, line)| line).collect();
+        fs::write(&path, lines.join("\n") + "\n").unwrap();
+    };
     let first = session(&place, "first.jsonl");
-    let text = fs::read_to_string(&first).unwrap();
-    fs::write(&first, text.replace("minutes", "minuteZ")).unwrap();
-    let second = session(&place, "second%20one.jsonl");
-    let text = fs::read_to_string(&second).unwrap();
-    let without: Vec<&str> =
-        text.lines().enumerate().filter(|(number, _)| *number != 1).map(|(_, line)| line).collect();
-    fs::write(&second, without.join("\n") + "\n").unwrap();
-    let memory = place.path("home/memory.jsonl");
-    let text = fs::read_to_string(&memory).unwrap();
-    let without: Vec<&str> = text.lines().filter(|line| !line.contains("metric")).collect();
-    fs::write(&memory, without.join("\n") + "\n").unwrap();
-    fs::create_dir_all(place.path("user/.claude/projects/-w")).unwrap();
-    let damaged = place.path("user/.claude/projects/-w/692f46ca-6d2f-4c0e-9a6c-2f1f6d0c5a11.jsonl");
-    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/transcripts/claude-code.jsonl"), damaged)
-        .unwrap();
+    fs::write(&first, fs::read_to_string(&first).unwrap().replace("minutes", "minuteZ")).unwrap();
+    without(session(&place, "second%20one.jsonl"), &|number, _| number == 1);
+    without(place.path("home/memory.jsonl"), &|_, line| line.contains("metric"));
+    let damaged = fs::read(testdata("../../../../examples/transcripts/claude-code.jsonl")).unwrap();
+    place.file("user/.claude/projects/-w/692f46ca-6d2f-4c0e-9a6c-2f1f6d0c5a11.jsonl", damaged);
+    let objects = doctor(&place, 4);
+    let sessions = ("damaged", "sessions");
+    assert_eq!(findings(&objects), [sessions, sessions, ("damaged", "memory"), ("damaged", "claude-code")]);
+    // Each command ends as something does that has found what is wrong.
+    #[cfg(unix)]
+    assert_eq!(next(&place, &objects), [4; 4], "{objects:?}");
+    let quick = place.annals(&["--json", "doctor", "--quick"]).check(4).objects();
+    assert_eq!(findings(&quick), [("damaged", "memory")]);
+}
 
-    let objects = place.annals(&["--json", "doctor"]).check(4).objects();
+/// A key may be anything: a file here, an option, an agent's id. What is recommended means the session all the same.
+#[cfg(unix)]
+#[test]
+fn commands_mean_what_was_found_whatever_its_key_is() {
+    let place = Place::new();
+    let typed = ["a b", "it's", "-x", "@last", "ls", "$(touch x)", "~", "a/b", "b.jsonl", "Прибой"];
+    let not_typed = ["new\nline", "tab\t", "\u{202E}"];
+    for key in typed.iter().chain(&not_typed) {
+        let message = b"{\"role\":\"user\",\"content\":\"hi\"}\n";
+        place.annals_with(&["append", "--", key], &message.repeat(2)).check(0);
+        place.annals(&["truncate", "--keep-last", "1", "--", key]).check(0);
+    }
+    place.file("elsewhere/ls", "{}\n");
+    place.file("elsewhere/b.jsonl", "{}\n");
+    assert_eq!(next(&place, &doctor(&place, 0)), [0; 10], "compacted");
+    assert!(!place.path("elsewhere/x").exists());
+    assert_eq!(findings(&doctor(&place, 0)), [("space", "sessions"); 3], "those that can't be typed");
+    for entry in fs::read_dir(place.path("home/sessions")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() && !path.file_name().unwrap().to_str().unwrap().starts_with('.') {
+            fs::write(&path, fs::read_to_string(&path).unwrap().replace("\"hi\"", "\"ho\"")).unwrap();
+        }
+    }
+    let objects = doctor(&place, 4);
+    assert_eq!(next(&place, &objects)[..13], [4; 13], "{objects:?}");
+}
+
+#[test]
+fn what_is_gone_empty_or_no_file_is_told() {
+    let place = user();
+    fs::write(session(&place, "first.jsonl"), "").unwrap();
+    fs::write(place.path("home/memory.jsonl"), "").unwrap();
+    place.annals(&["catalog", "--own", "init"]).check(0);
+    let catalog = place.path("home/catalog");
+    fs::write(catalog.join("sessions-db.json"), "{}").unwrap();
+    fs::remove_file(catalog.join("sessions-db-events.jsonl")).unwrap();
+    fs::create_dir(session(&place, "folder.jsonl")).unwrap();
+    fs::write(session(&place, ".annals-store.jsonl"), "garbage\n").unwrap();
     assert_eq!(
-        findings(&objects),
+        findings(&doctor(&place, 4)),
         [
-            ("damaged", "sessions", Some("annals verify first")),
-            ("damaged", "memory", Some("annals memory verify")),
-            ("damaged", "claude-code", Some("annals verify 692f46ca")),
-            ("stuck", "sessions", Some("annals verify 'second one'")),
+            ("damaged", "sessions"),
+            ("damaged", "catalog"),
+            ("stuck", "sessions"),
+            ("unfinished", "sessions"),
+            ("unfinished", "memory"),
         ]
     );
-    // Each of them ends as something does that has found what is wrong.
-    for (args, code) in [
-        (&["verify", "first"][..], 4),
-        (&["memory", "verify"], 4),
-        (&["verify", "692f46ca"], 4),
-        (&["verify", "second one"], 1),
-    ] {
-        place.annals(args).check(code);
-    }
-    let quick = place.annals(&["--json", "doctor", "--quick"]).check(4).objects();
-    assert_eq!(findings(&quick), [("damaged", "memory", Some("annals memory verify"))]);
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_keeps_nothing_else_out() {
+    let place = user();
+    fs::rename(place.path("home/sessions"), place.path("home/elsewhere")).unwrap();
+    fs::write(place.path("home/sessions"), "").unwrap();
+    let objects = doctor(&place, 1);
+    assert_eq!(findings(&objects), [("unreadable", "sessions")]);
+    assert!(
+        objects.iter().any(|object| object["who"] == "pi" && object["len"].as_u64() > Some(0)),
+        "{objects:?}"
+    );
 }
 
 #[test]
@@ -124,15 +185,11 @@ fn what_could_be_given_back_is_no_fault() {
     let place = user();
     place.annals(&["truncate", "third", "--before", "2"]).check(0);
     place.annals(&["memory", "forget", "1"]).check(0);
-    let objects = place.annals(&["--json", "doctor"]).check(0).objects();
-    let space = [
-        ("space", "sessions", Some("annals compact third")),
-        ("space", "memory", Some("annals memory compact")),
-    ];
-    assert_eq!(findings(&objects), space);
+    let objects = doctor(&place, 0);
+    assert_eq!(findings(&objects), [("space", "sessions"), ("space", "memory")]);
     place.annals(&["compact", "third"]).check(0);
     place.annals(&["memory", "compact"]).check(0);
-    let objects = place.annals(&["--json", "doctor"]).check(0).objects();
+    let objects = doctor(&place, 0);
     assert_eq!(findings(&objects), []);
     let sessions = objects.iter().find(|object| object["who"] == "sessions").unwrap();
     assert!(sessions["holds"].as_str().unwrap().ends_with("taken out and kept"), "{sessions}");
@@ -143,8 +200,7 @@ fn an_unfinished_line_is_told_and_no_fault() {
     let place = user();
     let log = session(&place, "first.jsonl");
     fs::write(&log, fs::read_to_string(&log).unwrap() + "{\"seq\":3,").unwrap();
-    let objects = place.annals(&["--json", "doctor"]).check(0).objects();
-    assert_eq!(findings(&objects), [("unfinished", "sessions", None)]);
+    assert_eq!(findings(&doctor(&place, 0)), [("unfinished", "sessions")]);
 }
 
 #[test]
@@ -154,27 +210,35 @@ fn many_damaged_files_are_counted_and_not_listed() {
         let name = format!("user/.claude/projects/-w/{number:08x}-6d2f-4c0e-9a6c-2f1f6d0c5a11.jsonl");
         place.file(&name, fs::read(testdata("../../../../examples/transcripts/claude-code.jsonl")).unwrap());
     }
+    shut(&place);
     let ended = place.annals(&["doctor"]).check(4);
-    assert!(ended.out.contains("and 15 more"), "{ended:?}");
+    assert!(ended.out.contains("and 15 more") && ended.out.contains("20 things are wrong"), "{ended:?}");
     let next: Vec<&str> = ended.out.lines().skip_while(|line| *line != "Next:").skip(1).collect();
-    assert!(next.contains(&"  annals verify --agent claude-code"), "{ended:?}");
-    assert!(next.len() < 6, "{ended:?}");
+    assert_eq!(next[0], "  annals verify --agent claude-code", "{ended:?}");
+    assert_eq!(next[1], "", "{ended:?}");
+    // Whoever reads it with a program gets them all.
+    assert_eq!(findings(&doctor(&place, 4)).len(), 20);
 }
 
 #[cfg(unix)]
 #[test]
-fn what_others_may_read_is_found_and_the_command_mends_it() {
+fn what_others_may_read_is_found_and_the_commands_mend_it() {
     use std::os::unix::fs::PermissionsExt;
 
     let place = user();
-    fs::set_permissions(place.path("home"), fs::Permissions::from_mode(0o755)).unwrap();
-    let objects = place.annals(&["--json", "doctor"]).check(1).objects();
-    let [("open", "permissions", Some(next))] = findings(&objects)[..] else { panic!("{objects:?}") };
-    // The sessions themselves are shut by our hand, whatever the folder above them is.
-    assert!(objects.last().unwrap()["text"].as_str().unwrap().contains("1 file or folder"), "{objects:?}");
-    let mended = std::process::Command::new("sh").args(["-c", next]).status().unwrap();
-    assert!(mended.success(), "{next}");
-    assert_eq!(findings(&place.annals(&["--json", "doctor"]).check(0).objects()), []);
+    // What lies there beside is none of our business.
+    let notes = place.file("home/notes.txt", "mine");
+    let open = |name: &str| fs::set_permissions(place.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    open("home");
+    open("home/notes.txt");
+    assert_eq!(findings(&doctor(&place, 0)), [], "what is in it is shut");
+    open("home/sessions");
+    open("home/memory.jsonl");
+    let objects = doctor(&place, 1);
+    assert_eq!(findings(&objects), [("open", "permissions"); 2]);
+    assert_eq!(next(&place, &objects), [0, 0]);
+    assert_eq!(findings(&doctor(&place, 0)), []);
+    assert_eq!(fs::metadata(notes).unwrap().permissions().mode() & 0o777, 0o755);
 }
 
 #[cfg(unix)]

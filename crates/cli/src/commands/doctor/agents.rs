@@ -1,24 +1,28 @@
 //! What the agents on this machine have kept.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use annals_formats::transcript::Effect;
 
-use super::{Findings, Kept, Kind, Look, at_home, command, command_on, own, permissions};
+use super::findings::{Findings, Kind};
+use super::{Kept, Look, at_home, command_on, own, permissions};
 use crate::agents::{Agents, CATALOG, Found, catalog_in};
 use crate::commands::transcripts::rows::Ids;
 use crate::commands::transcripts::verify::of_agent;
 use crate::exit::Exit;
 use crate::human::{count, name, plural};
-use crate::out::Out;
 
 /// Transcripts, by whose they are.
 pub(super) type ByAgent = BTreeMap<&'static str, Vec<Found>>;
 
-pub(super) fn find(agents: &Agents, out: &mut Out) -> ByAgent {
-    let mut by_agent = ByAgent::new();
-    for found in agents.all(out) {
+pub(super) fn find(agents: &Agents, findings: &mut Findings) -> ByAgent {
+    let (mut by_agent, mut unlisted) = (ByAgent::new(), Vec::new());
+    for found in agents.all_with(&mut unlisted) {
         by_agent.entry(found.agent.name()).or_default().push(found);
+    }
+    for (agent, failure) in &unlisted {
+        findings.failure(agent.name(), failure);
     }
     by_agent
 }
@@ -37,23 +41,28 @@ pub(super) fn look(
 ) {
     let ids = Ids::of(&by_agent.values().flatten().cloned().collect::<Vec<_>>());
     for (who, all) in by_agent {
-        transcripts(who, all, &ids, agents, look, kept, findings);
+        let folders: Vec<PathBuf> = agents.folders(who).map(Path::to_owned).collect();
+        permissions::agents(who, all, &folders, findings);
+        kept.push(Kept {
+            who,
+            holds: holds(all),
+            len: all.iter().map(|found| found.entry.len).sum(),
+            paths: folders,
+        });
+        if !look.is_quick {
+            transcripts(who, all, &ids, look, findings);
+        }
     }
     for folder in agents.catalogs() {
-        let verify = command_on("annals catalog verify --store", folder);
-        own::catalog(CATALOG, &catalog_in(folder), &verify, kept, findings);
+        let catalog = catalog_in(folder);
+        if catalog.exists() {
+            let verify = command_on("annals catalog verify --store", folder);
+            own::catalog(CATALOG, &catalog, &verify, kept, findings);
+        }
     }
 }
 
-fn transcripts(
-    who: &'static str,
-    all: &[Found],
-    ids: &Ids,
-    agents: &Agents,
-    look: &Look,
-    kept: &mut Vec<Kept>,
-    findings: &mut Findings,
-) {
+fn holds(all: &[Found]) -> String {
     let subagents = all.iter().filter(|found| found.is_subagent).count() as u64;
     let packed = all.iter().filter(|found| found.path().extension().is_some_and(|end| end == "zst")).count();
     let mut holds = vec![plural(all.len() as u64 - subagents, "session")];
@@ -63,28 +72,23 @@ fn transcripts(
     if packed > 0 {
         holds.push(format!("{} packed", count(packed as u64)));
     }
-    let len = all.iter().map(|found| found.entry.len).sum();
-    let path = agents.folders(who).map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-    kept.push(Kept { who, holds: holds.join(", "), len, path });
-    permissions::agents(who, all, findings);
-    if look.is_quick {
-        return;
-    }
-    let (mut damaged, mut stuck) = (Vec::new(), Vec::new());
+    holds.join(", ")
+}
+
+fn transcripts(who: &'static str, all: &[Found], ids: &Ids, look: &Look, findings: &mut Findings) {
     let mut unfinished = 0;
     for found in all {
         let target = of_agent(found.clone());
         let examined = match target.examine(&look.options) {
             Ok(examined) => examined,
             Err(failure) => {
-                findings.failure(who, &failure, None);
+                findings.failure(who, &failure);
                 continue;
             }
         };
-        let (shown, next) = match ids.name_of(found) {
-            Some(id) => (name(&id), command("annals verify", &id)),
-            None => (at_home(&target.path), command_on("annals verify", &target.path)),
-        };
+        let shown = ids.name_of(found).map_or_else(|| at_home(&target.path), |id| name(&id));
+        // By its path: an id may be a session's key or a file's name, too.
+        let next = || Some(command_on("annals verify", &target.path));
         let stops = examined.effect() == Effect::Prevents;
         if examined.verdict().1 == Exit::Damaged {
             let what = match &examined.packed {
@@ -92,15 +96,12 @@ fn transcripts(
                 None => plural(examined.report.damaged(), "damaged line"),
             };
             let and = if stops { ", and its agent can't go on with it" } else { "" };
-            damaged.push((format!("{shown}: {what}{and}"), next));
+            findings.add(Kind::Damaged, who, format!("{shown}: {what}{and}"), next());
         } else if stops {
-            stuck.push((format!("{shown}: its agent can't go on with it"), next));
+            findings.add(Kind::Stuck, who, format!("{shown}: its agent can't go on with it"), next());
         }
         unfinished += u64::from(examined.report.is_in_flight());
     }
-    let rest = format!("annals verify --agent {who}");
-    findings.several(Kind::Damaged, who, damaged, &rest);
-    findings.several(Kind::Stuck, who, stuck, &rest);
     if unfinished > 0 {
         let text = format!("{} with an unfinished last line", plural(unfinished, "session"));
         findings.add(Kind::Unfinished, who, text, None);

@@ -1,8 +1,8 @@
 //! Who else can read or change what is kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::Findings;
+use super::findings::Findings;
 use crate::agents::Found;
 
 #[cfg(unix)]
@@ -14,11 +14,15 @@ mod unix {
 
     use super::Findings;
     use crate::agents::Found;
-    use crate::commands::doctor::{Kind, at_home, command_on};
-    use crate::human::plural;
+    use crate::commands::doctor::findings::Kind;
+    use crate::commands::doctor::{at_home, command_on};
+    use crate::human::{count, plural};
 
     /// Folders in folders, so deep; what annals makes is four deep.
     const DEPTH_MAX: usize = 16;
+
+    /// What names of annals's own begin with, whatever else lies in its folder.
+    const OWN: [&str; 4] = ["sessions", "memory.jsonl", "trusted-projects", "catalog"];
 
     /// What is found below a folder.
     #[derive(Default)]
@@ -32,16 +36,14 @@ mod unix {
     }
 
     impl Below {
-        fn walk(&mut self, folder: &Path, depth: usize) {
+        fn walk(&mut self, path: &Path, depth: usize) {
             // What can't be looked at shows when it is read.
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-                self.note(&metadata);
-                let is_unplaced = entry.file_name().to_string_lossy().contains(".annals-tmp-");
-                self.unplaced += u64::from(is_unplaced);
-                if metadata.is_dir() && depth < DEPTH_MAX {
-                    self.walk(&path, depth + 1);
+            let Ok(metadata) = fs::symlink_metadata(path) else { return };
+            self.note(&metadata);
+            self.unplaced += u64::from(path.to_string_lossy().contains(".annals-tmp-"));
+            if metadata.is_dir() && depth < DEPTH_MAX {
+                for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+                    self.walk(&entry.path(), depth + 1);
                 }
             }
         }
@@ -52,46 +54,65 @@ mod unix {
         }
     }
 
-    /// annals's own folder.
+    /// annals's own folder: what annals has made in it, and nothing else that may lie there.
     pub(super) fn own(root: &Path, findings: &mut Findings) {
+        const WHO: &str = "permissions";
         let Ok(metadata) = fs::metadata(root) else { return };
-        let mut below = Below::default();
-        below.note(&metadata);
-        below.walk(root, 0);
-        let (who, shown) = ("permissions", at_home(root));
         // Behind a door that is shut, nobody reads what lies open.
-        if below.open > 0 && metadata.mode() & 0o077 != 0 {
-            let text = format!("{shown}: others may look into {}", plural(below.open, "file or folder"));
-            findings.add(Kind::Open, who, text, Some(command_on("chmod -R go=", root)));
+        let is_reached = metadata.mode() & 0o011 != 0;
+        let mut unplaced = 0;
+        for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+            let is_own = OWN.iter().any(|own| entry.file_name().to_string_lossy().starts_with(own));
+            if !is_own {
+                continue;
+            }
+            let path = entry.path();
+            let mut below = Below::default();
+            below.walk(&path, 0);
+            unplaced += below.unplaced;
+            let shown = at_home(&path);
+            let several = |number: u64| match number {
+                1 => String::from("1 file or folder"),
+                number => format!("{} files and folders", count(number)),
+            };
+            if below.open > 0 && is_reached {
+                let text = format!("{shown}: {} that others can read or look into", several(below.open));
+                findings.add(Kind::Open, WHO, text, Some(command_on("chmod -R go=", &path)));
+            }
+            if below.others > 0 {
+                let text = format!("{shown}: {} of another user", several(below.others));
+                findings.add(Kind::Open, WHO, text, Some(command_on("sudo chown -R \"$(id -un)\"", &path)));
+            }
         }
-        if below.others > 0 {
-            let text = format!("{shown}: {} of another user", plural(below.others, "file or folder"));
-            findings.add(Kind::Open, who, text, Some(command_on("sudo chown -R \"$(id -un)\"", root)));
+        let writable = rustix::fs::access(root, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);
+        if writable.is_err() {
+            let text = format!("{}: nothing can be written there", at_home(root));
+            findings.add(Kind::Stuck, WHO, text, Some(command_on("ls -ld", root)));
         }
-        if below.unplaced > 0 {
+        if unplaced > 0 {
             let text = format!(
-                "{shown}: {} of compactions that were killed or are running; the next one removes them",
-                plural(below.unplaced, "file")
+                "{} of compactions that were killed or are running; the next one removes them",
+                plural(unplaced, "file")
             );
-            findings.add(Kind::Space, "space", text, None);
+            findings.add(Kind::Space, "sessions", text, None);
         }
     }
 
     /// The transcripts of an agent: whether everybody on this machine can read them.
-    pub(super) fn agents(who: &'static str, all: &[Found], findings: &mut Findings) {
+    pub(super) fn agents(who: &'static str, all: &[Found], folders: &[PathBuf], findings: &mut Findings) {
         let mut reached = HashMap::new();
-        let can_read = |found: &&Found| {
-            let is_open = fs::metadata(found.path()).is_ok_and(|metadata| metadata.mode() & 0o004 != 0);
-            is_open && found.path().parent().is_some_and(|folder| is_reached(folder, &mut reached))
-        };
-        let open: Vec<&Found> = all.iter().filter(can_read).collect();
-        let Some(first) = open.first() else { return };
-        let text =
-            format!("{} can be read by every user of this machine", plural(open.len() as u64, "session"));
-        // The folder that all of them are in.
-        let mut folder = first.path().parent().map(Path::to_owned).unwrap_or_default();
-        while !open.iter().all(|found| found.path().starts_with(&folder)) && folder.pop() {}
-        findings.add(Kind::Open, who, text, Some(command_on("chmod go=", &folder)));
+        for folder in folders {
+            let inside = all.iter().filter(|found| found.path().starts_with(folder));
+            let open = inside.filter(|found| {
+                let is_open = fs::metadata(found.path()).is_ok_and(|metadata| metadata.mode() & 0o004 != 0);
+                is_open && found.path().parent().is_some_and(|parent| is_reached(parent, &mut reached))
+            });
+            let open = open.count() as u64;
+            if open > 0 {
+                let text = format!("{} can be read by every user of this machine", plural(open, "session"));
+                findings.add(Kind::Open, who, text, Some(command_on("chmod go=", folder)));
+            }
+        }
     }
 
     /// Whether everybody can go to a folder, from the root on.
@@ -114,9 +135,9 @@ pub(super) fn own(root: &Path, findings: &mut Findings) {
     let _ = (root, findings);
 }
 
-pub(super) fn agents(who: &'static str, all: &[Found], findings: &mut Findings) {
+pub(super) fn agents(who: &'static str, all: &[Found], folders: &[PathBuf], findings: &mut Findings) {
     #[cfg(unix)]
-    unix::agents(who, all, findings);
+    unix::agents(who, all, folders, findings);
     #[cfg(not(unix))]
-    let _ = (who, all, findings);
+    let _ = (who, all, folders, findings);
 }

@@ -108,6 +108,9 @@ pub(super) fn verify(args: &Verify, place: &Place, was_named: bool, out: &mut Ou
     out.line(format_args!("{word} {}: {items}, {active} active, next id {next}", path(&place.path)))?;
     if !is_complete {
         out.line(format_args!("           {}", name(&loss.to_string())))?;
+        out.note(
+            "with --accept-loss, annals memory goes on without what is missing, and notes that it is known",
+        );
     }
     let damages = report.damages.iter().map(|damage| name(&damage.to_string()));
     let oddities = report.oddities.iter().map(ToString::to_string);

@@ -38,6 +38,8 @@ pub(crate) struct Examined {
     pub(crate) problems: Option<Vec<Problem>>,
     /// What is missing or out of order among the records of a session of the store.
     pub(crate) oddities: Vec<String>,
+    /// Whether records are missing.
+    pub(crate) has_gaps: bool,
 }
 
 impl Target {
@@ -54,13 +56,14 @@ impl Target {
             }
             _ => None,
         };
-        let oddities = match &self.of {
+        let (oddities, has_gaps) = match &self.of {
             Of::Store(session) => {
-                oddities(&session.for_each(Scope::Transcript, |_| ControlFlow::Continue(()))?)
+                let read = session.for_each(Scope::Transcript, |_| ControlFlow::Continue(()))?;
+                (oddities(&read), !read.gaps.is_empty())
             }
-            _ => Vec::new(),
+            _ => (Vec::new(), false),
         };
-        Ok(Examined { report, packed, problems, oddities })
+        Ok(Examined { report, packed, problems, oddities, has_gaps })
     }
 
     /// The agent whose it is.
@@ -76,7 +79,7 @@ impl Examined {
     /// In one word, and how a program ends that was asked about it.
     pub(crate) fn verdict(&self) -> (&'static str, Exit) {
         match () {
-            () if self.packed.is_some() => ("damaged", Exit::Damaged),
+            () if self.packed.is_some() || self.has_gaps => ("damaged", Exit::Damaged),
             () if self.report.is_clean()
                 && (self.effect() > Effect::Nothing || !self.oddities.is_empty()) =>
             {

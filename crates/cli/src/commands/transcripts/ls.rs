@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Ls, home: &Home, out: &mut Out) -> Result<Exit, Failure
     let wanted = Wanted::of(&args.filter)?;
     let limit = args.limit.unwrap_or(if out.json { usize::MAX } else { ROWS_SHOWN });
     // These are only of the store.
-    let only_own = args.archived || args.all || args.key.is_some();
+    let only_own = args.archived || args.key.is_some();
     let (mut own, own_total) = own(args, &wanted, limit, home, out)?;
     let agents = Agents::of_environment();
     let mut all = if only_own { Vec::new() } else { agents.all(out) };

@@ -1,5 +1,8 @@
 //! `annals verify`: is every byte what it should be, and is every transcript what its agent can go on with?
 
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
 use annals_formats::transcript::{Effect, Problem};
 use annals_session::{ListOptions, Listed, Place, Session, Store};
 use jsonl_core::{DamageKind, ReadOptions, Seals};
@@ -67,6 +70,9 @@ pub(crate) fn run(args: &Verify, home: &Home, out: &mut Out) -> Result<Exit, Fai
     }
     drop(progress);
     let Counts { files, bytes, damaged, stuck } = counts;
+    if !out.json && damaged > 0 {
+        out.note("annals log repair --dry-run FILE says what could be taken out of a damaged file");
+    }
     if !out.json && files > 1 {
         let stuck = match stuck {
             0 => String::new(),
@@ -107,13 +113,17 @@ fn targets(args: &Verify, home: &Home, out: &mut Out) -> Result<Vec<Target>, Fai
         }
         return Ok(targets);
     }
-    for found in files::find(&args.names, home, &agents, out) {
+    let found = files::find(&args.names, home, &agents, out);
+    let own = own_among(&found, home);
+    for found in found {
         let of = match (found.session, found.transcript) {
             (Some(key), _) => Of::Store(home.store()?.session(&key)?),
             (None, Some(transcript)) => Of::Agent(transcript),
-            (None, None) => match Found::at(&found.path).filter(|found| is_told_apart(found.agent)) {
-                Some(transcript) => Of::Agent(transcript),
-                None => Of::Nobody,
+            (None, None) => match own.get(&found.path) {
+                Some(session) => Of::Store(session.clone()),
+                None => Found::at(&found.path)
+                    .filter(|found| is_told_apart(found.agent))
+                    .map_or(Of::Nobody, Of::Agent),
             },
         };
         let is_wanted = match &of {
@@ -125,6 +135,30 @@ fn targets(args: &Verify, home: &Home, out: &mut Out) -> Result<Vec<Target>, Fai
         }
     }
     Ok(targets)
+}
+
+/// The store's sessions among files that were named by their paths.
+fn own_among(found: &[files::Found], home: &Home) -> HashMap<PathBuf, Session> {
+    let mut own = HashMap::new();
+    let Ok(store) = home.store() else { return own };
+    let real = |path: &Path| path.canonicalize().ok();
+    let Some(dir) = real(store.dir()) else { return own };
+    let below: HashMap<PathBuf, &PathBuf> = found
+        .iter()
+        .filter_map(|found| Some((real(&found.path)?, &found.path)))
+        .filter(|(real, _)| real.starts_with(&dir))
+        .collect();
+    if below.is_empty() {
+        return own;
+    }
+    let list = store.list(&ListOptions::new().titles(false).archived(true));
+    for listed in list.map(|list| list.sessions).unwrap_or_default() {
+        let path = real(&listed.path).and_then(|real| below.get(&real));
+        if let (Some(path), Of::Store(session)) = (path, of_store(&store, &listed).of) {
+            own.insert((*path).clone(), session);
+        }
+    }
+    own
 }
 
 /// The transcript of an agent.
@@ -153,7 +187,7 @@ fn verify(
 ) -> Result<Exit, Failure> {
     let examined = target.examine(options)?;
     let ((verdict, exit), effect) = (examined.verdict(), examined.effect());
-    let Examined { report, packed, problems, oddities } = examined;
+    let Examined { report, packed, problems, oddities, .. } = examined;
     let path = target.path.display().to_string();
     counts.files += 1;
     counts.bytes += report.bytes.sum();

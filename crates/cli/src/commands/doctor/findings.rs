@@ -1,0 +1,109 @@
+//! What `doctor` finds: of what kind it is, how bad that is, and what to run next.
+
+use annals_formats::transcript::Agent;
+use annals_session::Holder;
+use serde::Serialize;
+
+use crate::agents::OWN;
+use crate::exit::{Exit, Failure};
+
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    /// Some bytes could be given back.
+    Space,
+    /// Somebody holds a lock just now.
+    Busy,
+    /// Something that was begun: a last line that somebody may be writing.
+    Unfinished,
+    /// Others can read or change what they should not.
+    Open,
+    /// An agent, or our own store, stumbles over it.
+    Stuck,
+    /// It could not be looked at.
+    Unreadable,
+    /// Bytes that are no records, or records that are gone.
+    Damaged,
+}
+
+impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Space => "space",
+            Self::Busy => "busy",
+            Self::Unfinished => "unfinished",
+            Self::Open => "open",
+            Self::Stuck => "stuck",
+            Self::Unreadable => "unreadable",
+            Self::Damaged => "damaged",
+        }
+    }
+
+    pub(super) fn exit(self) -> Exit {
+        match self {
+            // Nothing is wrong with these.
+            Self::Space | Self::Busy | Self::Unfinished => Exit::Done,
+            Self::Open | Self::Stuck | Self::Unreadable => Exit::Findings,
+            Self::Damaged => Exit::Damaged,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Finding {
+    finding: Kind,
+    who: &'static str,
+    pub(super) text: String,
+    /// The command to run next.
+    pub(super) next: Option<String>,
+}
+
+/// Findings of one kind about one thing.
+pub(super) struct Group {
+    pub(super) kind: Kind,
+    pub(super) who: &'static str,
+    pub(super) all: Vec<Finding>,
+    /// One command for all of them.
+    pub(super) rest: Option<String>,
+}
+
+/// What has been found so far.
+#[derive(Default)]
+pub(super) struct Findings(Vec<Group>);
+
+impl Findings {
+    pub(super) fn add(&mut self, kind: Kind, who: &'static str, text: String, next: Option<String>) {
+        let finding = Finding { finding: kind, who, text, next };
+        match self.0.iter_mut().find(|group| group.kind == kind && group.who == who) {
+            Some(group) => group.all.push(finding),
+            None => self.0.push(Group { kind, who, all: vec![finding], rest: rest_of(kind, who) }),
+        }
+    }
+
+    pub(super) fn holder(&mut self, who: &'static str, what: &str, holder: Option<Holder>) {
+        if let Some(holder) = holder {
+            self.add(Kind::Busy, who, format!("{what}: {holder} writes"), None);
+        }
+    }
+
+    pub(super) fn failure(&mut self, who: &'static str, failure: &Failure) {
+        self.add(Kind::Unreadable, who, failure.to_string(), None);
+    }
+
+    /// The worst first, and otherwise as they were found.
+    pub(super) fn sorted(mut self) -> Vec<Group> {
+        self.0.sort_by_key(|group| std::cmp::Reverse(group.kind));
+        self.0
+    }
+}
+
+/// Where there are many, they are looked at together.
+fn rest_of(kind: Kind, who: &str) -> Option<String> {
+    let agent = match who {
+        "sessions" => Some(OWN),
+        _ => who.parse::<Agent>().ok().map(Agent::name),
+    };
+    let is_in_files = matches!(kind, Kind::Damaged | Kind::Stuck);
+    agent.filter(|_| is_in_files).map(|agent| format!("annals verify --agent {agent}"))
+}
