@@ -419,3 +419,15 @@ fn a_thread_over_several_files_is_shown_from_its_beginning() {
     let imported = place.annals(&["import", "--dry-run", "bbbb1111"]).check(0).out;
     assert!(imported.contains("what came before is in another file, aaaa1111"), "{imported}");
 }
+
+#[test]
+fn a_new_session_with_an_agents_id_is_not_made_silently() {
+    let place = user();
+    let message = b"{\"role\":\"user\",\"content\":\"hi\"}\n";
+    let ended = place.annals_with(&["append", &CLAUDE[..8]], message).check(0);
+    assert!(ended.talk.contains(&format!("claude-code:{} from now on", &CLAUDE[..8])), "{ended:?}");
+    let shown = place.annals(&["show", &format!("claude-code:{}", &CLAUDE[..8])]).check(0);
+    assert!(shown.out.starts_with("claude-code"), "{shown:?}");
+    assert_eq!(place.annals_with(&["append", &CLAUDE[..8]], message).check(0).talk, "", "it is there by now");
+    assert_eq!(place.annals_with(&["append", "0123abcd"], message).check(0).talk, "", "no agent has it");
+}

@@ -49,6 +49,19 @@ fn messages_are_appended_listed_and_shown() {
 }
 
 #[test]
+fn an_archive_that_is_not_there_is_told_with_those_that_are() {
+    let place = Place::new();
+    place.annals(&["append", "s", "--role", "user", "hi"]).check(0);
+    place.annals(&["archive", "s"]).check(0);
+    let ended = place.annals(&["restore", "s", "--number", "5"]).check(3);
+    assert!(ended.talk.contains("no archive 5; there is 1"), "{ended:?}");
+    place.annals(&["restore", "s", "--number", "1"]).check(0);
+    place.annals(&["append", "t", "--role", "user", "hi"]).check(0);
+    let ended = place.annals(&["alias", "s", "t"]).check(0);
+    assert!(ended.talk.contains("s is the key of a session, too"), "{ended:?}");
+}
+
+#[test]
 fn a_path_is_a_path_and_anything_else_a_key() {
     let place = place();
     let record = "{\"role\":\"user\",\"content\":\"from a file\"}\n";

@@ -155,6 +155,57 @@ fn strange_lines_are_passed_over() {
     assert_eq!(place.trust().report().unwrap().fused, 1);
 }
 
+/// Each of them shows, however many there are.
+#[test]
+fn the_report_counts_what_there_is() {
+    let place = Place::new();
+    let path = place.approved("a", "a");
+    place.approved("b", "b");
+    let line = |name: &str| {
+        format!(
+            "{{\"path\":\"{}/{name}\",\"sha256\":\"{}\",\"ts\":\"x\"}}",
+            place.root.display(),
+            Digest::of(b"x")
+        )
+    };
+    let mut text = fs::read_to_string(&place.store).unwrap();
+    for number in 0..3 {
+        text += &format!("{{\"odd\":{number}}}\n");
+        text += "{\"path\":\"/to\n";
+        text += &format!("{{\"path\":\"/gl{}\n", line("glued"));
+        text += "nonsense\n";
+    }
+    fs::write(&place.store, &text).unwrap();
+    let trust = place.trust();
+    let report = trust.report().unwrap();
+    let counts = [report.decisions, report.odd, report.torn, report.fused, report.damaged];
+    // What was glued is a decision, too.
+    assert_eq!(counts, [5, 3, 3, 3, 3], "{report:?}");
+    assert_eq!(report.damages.len(), 9);
+    assert_eq!(check(&trust, &path), "doubtful");
+}
+
+/// aish knows no denials, so it adds approvals behind them.
+#[test]
+fn an_approval_that_another_program_adds_does_not_lift_a_denial() {
+    let place = Place::new();
+    let path = place.approved("setup.sh", "x");
+    place.trust().deny(&path).unwrap();
+    let approval = format!(
+        "{{\"path\":\"{}\",\"sha256\":\"{}\",\"ts\":\"2026-11-20T08:00:00Z\"}}\n",
+        path.display(),
+        Digest::of(b"x")
+    );
+    let text = fs::read_to_string(&place.store).unwrap() + &approval;
+    fs::write(&place.store, text).unwrap();
+    assert_eq!(check(&place.trust(), &path), "denied");
+    // Behind a revocation, another one counts.
+    place.trust().revoke(&path).unwrap();
+    let text = fs::read_to_string(&place.store).unwrap() + &approval;
+    fs::write(&place.store, text).unwrap();
+    assert_eq!(check(&place.trust(), &path), "allowed");
+}
+
 /// A file of a set is written like an approval; torn out of its record it is none.
 #[test]
 fn a_part_of_a_record_is_no_record() {

@@ -6,10 +6,11 @@ use annals_session::{ChatMessage, Durability, Session};
 use jsonl_core::MAX_LINE_LEN;
 use serde::Serialize;
 
+use crate::agents::Agents;
 use crate::args::Level;
 use crate::args::sessions::Append;
 use crate::exit::{Exit, Failure};
-use crate::human::plural;
+use crate::human::{name, plural};
 use crate::input::read_text;
 use crate::out::Out;
 use crate::store::Home;
@@ -27,6 +28,7 @@ pub(crate) fn run(args: &Append, home: &Home, out: &mut Out) -> Result<Exit, Fai
         Level::All => Durability::SyncAll,
     })?;
     let session = home.session(&store, &args.key)?;
+    let is_new = session.exists()?.is_none();
     match &args.role {
         Some(role) => {
             let text = match &args.text {
@@ -38,7 +40,27 @@ pub(crate) fn run(args: &Append, home: &Home, out: &mut Out) -> Result<Exit, Fai
         }
         None => append_lines(&session, out)?,
     }
+    if is_new && looks_like_id(&args.key) {
+        say_if_agents(&args.key, out);
+    }
     Ok(Exit::Done)
+}
+
+/// The fewest characters of an agent's id that a list shows.
+const ID_LEN_MIN: usize = 8;
+
+fn looks_like_id(key: &str) -> bool {
+    key.len() >= ID_LEN_MIN && key.chars().all(|character| character.is_ascii_hexdigit() || character == '-')
+}
+
+/// Whoever types what a list shows of an agent's session may not have meant a new one.
+fn say_if_agents(key: &str, out: &mut Out) {
+    if let Ok(Some(found)) = Agents::of_environment().resolve(key, out) {
+        let (key, agent) = (name(key), found.agent.name());
+        out.note(format_args!(
+            "{key} is a new session of the store; the one of {agent} that has this id is {agent}:{key} from now on"
+        ));
+    }
 }
 
 fn acknowledge(session: &Session, seqs: &[u64], out: &mut Out) -> Result<(), Failure> {

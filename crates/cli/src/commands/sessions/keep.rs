@@ -152,7 +152,15 @@ struct AliasObject<'a> {
 pub(crate) fn alias(args: &Alias, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let store = home.store()?;
     match (&args.alias, &args.key) {
-        (Some(alias), Some(key)) => store.set_alias(alias, key)?,
+        (Some(alias), Some(key)) => {
+            store.set_alias(alias, key)?;
+            if store.session(alias)?.exists()?.is_some() {
+                let alias = name(alias);
+                out.note(format_args!(
+                    "{alias} is the key of a session, too, and as long as that is there, it means that"
+                ));
+            }
+        }
         (Some(alias), None) if args.remove => {
             if !store.remove_alias(alias)? {
                 out.note(format_args!("{} is no alias", name(alias)));
