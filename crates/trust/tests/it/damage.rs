@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use annals_trust::{Decided, Digest, Trust};
+use annals_trust::{DAMAGES_KEPT, Decided, Digest, Trust};
 
 use crate::support::{Place, check};
 
@@ -183,6 +183,10 @@ fn the_report_counts_what_there_is() {
     assert_eq!(counts, [5, 3, 3, 3, 3], "{report:?}");
     assert_eq!(report.damages.len(), 9);
     assert_eq!(check(&trust, &path), "doubtful");
+    // So many are described, and all are counted.
+    place.put_store("nonsense\n".repeat(DAMAGES_KEPT + 5).as_bytes());
+    let report = place.trust().report().unwrap();
+    assert_eq!((report.damaged, report.damages.len()), (DAMAGES_KEPT as u64 + 5, DAMAGES_KEPT));
 }
 
 /// aish knows no denials, so it adds approvals behind them.
