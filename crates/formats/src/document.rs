@@ -352,7 +352,8 @@ impl Transcript {
             document.add(&message).map_err(Error::io("write a document of", path))?;
             // Several messages may stand in one line.
             let kind = self.kind_of(&message, &self.raw(index)?);
-            let place = if kind == SET { (message.line, 0) } else { (message.line, message.span.offset) };
+            let offset = if self.brought_along_by(&message).is_some() { 0 } else { message.span.offset };
+            let place = (message.line, offset);
             if shown.insert(place) {
                 records.entry(kind).or_default().0 += 1;
             }
@@ -379,8 +380,10 @@ impl Transcript {
     /// The type under which a message's record is counted.
     fn kind_of(&self, message: &Message, raw: &[u8]) -> String {
         let raw = lines::bare(raw);
+        if let Some(kind) = self.brought_along_by(message) {
+            return kind.to_owned();
+        }
         match self.agent() {
-            _ if self.is_inside(message) => SET.to_owned(),
             Agent::Picoclaw | Agent::Orca | Agent::Aish | Agent::Chat => {
                 lines::string(raw, "role").unwrap_or_default()
             }
@@ -388,31 +391,14 @@ impl Transcript {
         }
     }
 
-    /// Whether a message stands inside of a record of Gemini CLI, and is none itself. Neither are those that were found in damaged
-    /// lines, where something else stands in front of them.
-    pub(crate) fn is_inside(&self, message: &Message) -> bool {
-        let at = message.span.offset;
-        let holds = |remark: &Remark| matches!(remark, Remark::Damaged { offset, len, .. } if (*offset..offset + len).contains(&at));
-        self.agent() == Agent::Gemini
-            && !self.begins_line(message)
-            && !self.overview().remarks.iter().any(holds)
-    }
-
-    fn begins_line(&self, message: &Message) -> bool {
-        // Only what is inside of a record has anything but blanks in front of it.
-        let from = message.span.offset.saturating_sub(BLANKS_MAX);
-        let front = jsonl_core::Span { offset: from, len: message.span.offset - from };
-        let Ok(front) = self.log().read(front) else { return true };
-        let line = front.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-        line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii().is_empty()
+    /// The type of the record of Gemini CLI inside of which a message stands, where it is no record itself.
+    pub(crate) fn brought_along_by(&self, message: &Message) -> Option<&'static str> {
+        match self {
+            Self::Gemini(gemini) => gemini.brought_along_by(message.index),
+            _ => None,
+        }
     }
 }
-
-/// Who begins a line with more blanks than this is no agent.
-const BLANKS_MAX: u64 = 64;
-
-/// The record of Gemini CLI that brings messages along.
-const SET: &str = "$set";
 
 const HTML_HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
 <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\

@@ -59,11 +59,17 @@ pub(crate) struct Index {
     begins_with_header: bool,
 }
 
+/// Records that may bring messages along.
+const SET: &str = "$set";
+const SESSION: &str = "session";
+
 /// What of a message is kept in mind.
 #[derive(Debug)]
 struct Node {
     line: u64,
     span: Span,
+    /// The type of the record that brought it along, if it is none itself.
+    inside: Option<&'static str>,
     role: Role,
     id: Box<str>,
     has_text: bool,
@@ -116,6 +122,11 @@ impl Gemini {
     #[must_use]
     pub fn agent(&self) -> Agent {
         Agent::Gemini
+    }
+
+    /// The type of the record that brought a message along, if it stands in one and is none itself.
+    pub(crate) fn brought_along_by(&self, index: usize) -> Option<&'static str> {
+        self.index.nodes.get(index)?.inside
     }
 
     /// What it says of its session.
@@ -369,17 +380,17 @@ impl Seen {
             seen.times[0].clone_from(&node.time);
             (seen.prompt, seen.what) = (prompt, What::Message(Box::new(node)));
         } else if let Some(set) = set {
-            seen.kind = "$set".to_owned();
-            seen.take_session(span, raw, set);
+            seen.kind = SET.to_owned();
+            seen.take_session(SET, span, raw, set);
         } else if let Some(id) = lines::string(raw, "sessionId") {
-            seen.kind = "session".to_owned();
-            seen.take_session(span, raw, raw);
+            seen.kind = SESSION.to_owned();
+            seen.take_session(SESSION, span, raw, raw);
             seen.session = Some(id);
         }
         Some(seen)
     }
 
-    fn take_session(&mut self, span: Span, raw: &[u8], session: &[u8]) {
+    fn take_session(&mut self, kind: &'static str, span: Span, raw: &[u8], session: &[u8]) {
         self.summary = lines::string(session, "summary").filter(|summary| !summary.is_empty());
         self.times = ["startTime", "lastUpdated"].map(|name| lines::string(session, name));
         let folders = lines::member(session, "directories").filter(|list| list.starts_with(b"["));
@@ -394,7 +405,7 @@ impl Seen {
             let (node, prompt) =
                 Node::of(Span { offset: span.offset + offset, len: item.len() as u64 }, item)?;
             self.prompt = self.prompt.take().or(prompt);
-            Some(node)
+            Some(Node { inside: Some(kind), ..node })
         };
         let items = |list| scan::items(list).filter(|item| item.starts_with(b"{"));
         self.what = What::Session(messages.map(|list| items(list).filter_map(node).collect()));
@@ -421,6 +432,7 @@ impl Node {
         let node = Self {
             line: 0,
             span,
+            inside: None,
             role,
             id: lines::string(raw, "id")?.into_boxed_str(),
             has_text: !said.is_empty(),

@@ -50,7 +50,7 @@ impl Transcript {
         }
         let inside: BTreeMap<u64, &Message> = said
             .values()
-            .filter(|message| self.is_inside(message))
+            .filter(|message| self.brought_along_by(message).is_some())
             .map(|message| (message.span.offset, message))
             .collect();
         let mut around: BTreeMap<String, u64> = BTreeMap::new();

@@ -155,3 +155,25 @@ fn a_message_in_a_damaged_line_is_itself_and_not_inside_of_another() {
     assert_eq!(loss.records.get("user"), Some(&(3, 3)), "{:?}", loss.records);
     assert!(!loss.records.contains_key("$set"));
 }
+
+/// A record that brings messages along was taken for none of that kind where a torn record stands in front of it: its messages were
+/// counted as records of their own, more of them than there are.
+#[test]
+fn messages_inside_of_a_record_are_so_in_a_damaged_line_too() {
+    let message = |id: &str| {
+        format!(r#"{{"id":"{id}","timestamp":"2026-08-21T08:00:01Z","type":"user","content":"said {id}"}}"#)
+    };
+    let set = format!(r#"{{"$set":{{"messages":[{},{}]}}}}"#, message("x"), message("y"));
+    for damaged in [format!("{{\"id\":\"{set}"), set.clone()] {
+        let transcript = Transcript::Gemini(read(&[HEAD, &message("a"), &damaged, &message("c")]));
+        let head = Head::of("gemini", transcript.overview());
+        let loss = transcript.write_document(Vec::new(), DocumentKind::Markdown, &head).unwrap();
+        assert_eq!(loss.records.get("user"), Some(&(1, 2)), "{damaged}: {:?}", loss.records);
+        assert_eq!(loss.records.get("$set"), Some(&(1, 1)), "{damaged}: {:?}", loss.records);
+        let session = transcript.session().unwrap();
+        let text = |raw: &[u8]| serde_json::from_slice::<Value>(raw).unwrap()["content"].clone();
+        let said: Vec<_> = session.messages().map(|record| text(&record.raw)).collect();
+        assert_eq!(said.iter().filter(|said| *said == "said x").count(), 1, "{damaged}: {said:?}");
+        assert_eq!(said.last().unwrap(), "said c");
+    }
+}
