@@ -189,6 +189,42 @@ fn the_report_counts_what_there_is() {
     assert_eq!((report.damaged, report.damages.len()), (DAMAGES_KEPT as u64 + 5, DAMAGES_KEPT));
 }
 
+/// Where a line stands is known in every part of a large store.
+#[test]
+fn damage_far_behind_an_approval_puts_it_in_doubt_and_none_behind_it() {
+    let line = |number: u64| {
+        format!(
+            "{{\"path\":\"/p/{number}\",\"sha256\":\"{}\",\"ts\":\"2026-11-20T08:00:00Z\"}}\n",
+            Digest::of(b"x")
+        )
+    };
+    const BEFORE: u64 = 60_000;
+    let text: String = (0..BEFORE).map(line).collect::<String>() + "nonsense\n" + &line(BEFORE);
+    let place = Place::holding(text.as_bytes());
+    let entries = place.trust().list().unwrap();
+    assert_eq!(entries.len() as u64, BEFORE + 1);
+    for entry in entries {
+        assert_eq!(entry.is_doubtful, !entry.paths[0].ends_with(BEFORE.to_string()), "{entry:?}");
+    }
+}
+
+/// A byte order mark is no part of a record: in front of the file nothing is wrong with it, elsewhere two files were glued together.
+#[test]
+fn a_byte_order_mark_hides_no_record() {
+    let line = |name: &str| {
+        format!(
+            "\u{FEFF}{{\"path\":\"/p/{name}\",\"sha256\":\"{}\",\"ts\":\"2026-11-20T08:00:00Z\"}}\n",
+            Digest::of(b"x")
+        )
+    };
+    let place = Place::holding((line("a") + &line("b")).as_bytes());
+    let entries = place.trust().list().unwrap();
+    let paths: Vec<_> = entries.iter().map(|entry| entry.paths[0].to_str().unwrap()).collect();
+    assert_eq!(paths, ["/p/a", "/p/b"]);
+    let report = place.trust().report().unwrap();
+    assert_eq!((report.odd, report.fused, report.damaged), (0, 1, 0), "{report:?}");
+}
+
 /// aish knows no denials, so it adds approvals behind them.
 #[test]
 fn an_approval_that_another_program_adds_does_not_lift_a_denial() {
