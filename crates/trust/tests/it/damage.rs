@@ -189,6 +189,32 @@ fn the_report_counts_what_there_is() {
     assert_eq!((report.damaged, report.damages.len()), (DAMAGES_KEPT as u64 + 5, DAMAGES_KEPT));
 }
 
+/// Behind a torn record, what aish writes is believed, and what is sealed. Anything else may be a part of what was torn.
+#[test]
+fn only_what_is_surely_whole_is_taken_out_of_a_damaged_line() {
+    let sealed = |text: String| {
+        let mut line = text.into_bytes();
+        assert!(jsonl_core::checksum::seal(&mut line, 0));
+        String::from_utf8(line).unwrap()
+    };
+    let record = |rest: &str| {
+        format!(
+            "{{\"path\":\"/p\",\"sha256\":\"{}\",\"ts\":\"2026-11-20T08:00:00Z\"{rest}}}",
+            Digest::of(b"x")
+        )
+    };
+    for (inner, counts) in [
+        (record(""), true),
+        (sealed(record("")), true),
+        (sealed(record(",\"more\":1")), true),
+        (record(",\"more\":1"), false),
+        (sealed(record("")).replace("08:00", "09:00"), false),
+    ] {
+        let place = Place::holding(format!("{{\"path\":\"/other\",\"sh{inner}\n").as_bytes());
+        assert_eq!(place.trust().list().unwrap().len(), usize::from(counts), "{inner}");
+    }
+}
+
 /// Where a line stands is known in every part of a large store.
 #[test]
 fn damage_far_behind_an_approval_puts_it_in_doubt_and_none_behind_it() {
