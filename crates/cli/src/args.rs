@@ -42,8 +42,8 @@ pub(crate) struct Args {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done or yes, 1 no or something found, 2 wrong usage, 3 not found,
-4 damaged, 5 denied, changed or unknown, 6 permission denied, 7 busy, 70 internal error. With several files,
-the highest one counts.";
+4 damaged, 5 denied, changed or unknown, 6 permission denied, 7 busy,
+70 internal error. With several files, the highest one counts.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
@@ -138,14 +138,14 @@ pub(crate) enum Speaker {
 /// List sessions of all agents, or logs: newest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without PATH, the sessions of the store and of all agents whose folders are found:
-Claude Code, Codex, pi, Gemini CLI, picoclaw, aish and sessions-db. Of a large
-transcript only the head and the end are read, and the number of its messages is
-an estimate (~). ID is as long as it has to be for `annals show ID`. For people,
-the newest 50 are listed.
-With PATH, logs with their size, records, first and last time and damage: folders
-are searched for .jsonl, .ndjson and .jsonl.archived files; a file that is named
-is listed whatever its name. Examples:
+Without PATH, the sessions of the store and of all agents whose folders are
+found: Claude Code, Codex, pi, Gemini CLI, picoclaw, aish and sessions-db. Of
+a large transcript only the head and the end are read, and the number of its
+messages is an estimate (~). ID is as long as it has to be for `annals show
+ID`. For people, the newest 50 are listed. With PATH, logs with their size,
+records, first and last time and damage: folders are searched for .jsonl,
+.ndjson and .jsonl.archived files; a file that is named is listed whatever its
+name. Examples:
   annals ls --limit 20
   annals ls --agent codex --project api --since 7d
   annals ls ~/.claude/projects
@@ -186,12 +186,12 @@ pub(crate) struct Ls {
 /// Show a session or a log for reading: role, time, text, tool calls folded
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-NAME is the path of a file (with a separator in it, or .jsonl at its end), a session
-of the store, the beginning of an agent's session id as `annals ls` shows it, or
-@last, the newest session of any agent. Of a transcript of Claude Code, Codex, pi or
-Gemini CLI, what was said and counts is shown: no side chains, no other branches,
-nothing that was taken back or stands there twice. Of a session of the store, what
-is visible. Examples:
+NAME is the path of a file (with a separator in it, or .jsonl at its end), a
+session of the store, the beginning of an agent's session id as `annals ls`
+shows it, or @last, the newest session of any agent. Of a transcript of Claude
+Code, Codex, pi or Gemini CLI, what was said and counts is shown: no side
+chains, no other branches, nothing that was taken back or stands there twice.
+Of a session of the store, what is visible. Examples:
   annals show main
   annals show @last --tail 5
   annals show 24fbb56b
@@ -286,12 +286,12 @@ pub(crate) struct View {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without NAME, the sessions of the store and of all agents are searched, newest
-first. NAME is a file, a folder, or a session as for `annals show`. In a transcript,
-what was said is searched: texts, reasoning, and what tools are given and give, in
-plain text, whatever way the agent escaped it; never the inside of an image. In any
-other log, the strings of each record, names of members included. At the end,
-standard error says how much was searched. Exits with 1 where nothing was found.
-Examples:
+first. NAME is a file, a folder, or a session as for `annals show`. In a
+transcript, what was said is searched: texts, reasoning, and what tools are
+given and give, in plain text, whatever way the agent escaped it; never the
+inside of an image. In any other log, the strings of each record, names of
+members included. At the end, standard error says how much was searched. Exits
+with 1 where nothing was found. Examples:
   annals search 'connection pool'
   annals search --role user --project api --since 4w timeout
   annals search -i -e 'time(d)? ?out' session.jsonl")]
@@ -334,11 +334,12 @@ pub(crate) struct Search {
 /// Count what agents did by agent, project, day or model; or what logs are made of
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without NAME, all sessions of all agents are counted, sub-agents' too: messages,
-tool calls, tokens, bytes, how many of these are in lines that stand there already,
-and images. Tokens are those that agents write down; an answer counts once, also
-where a fork or a resumed session has copied it. With NAME and without --by, what
-the logs are made of: records, roles, members, line lengths and damage. Examples:
+Without NAME, all sessions of all agents are counted, sub-agents' too:
+messages, tool calls, tokens, bytes, how many of these are in lines that stand
+there already, and images. Tokens are those that agents write down; an answer
+counts once, also where a fork or a resumed session has copied it. With NAME
+and without --by, what the logs are made of: records, roles, members, line
+lengths and damage. Examples:
   annals stats
   annals stats --by day --since 7d --agent claude-code
   annals stats session.jsonl")]
@@ -369,13 +370,13 @@ pub(crate) enum By {
 /// Check every byte: JSON, UTF-8, checksums, torn and damaged lines, and what agents' formats forbid
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without NAME, the sessions of the store and of all agents. Of a transcript, also
-what its own format or the model's interface forbids is told: calls without a
-result, broken chains, ids that stand there twice, gaps; and which of that would
-keep the agent from going on with the session. Exits with 0 when all is well, with
-1 when the only thing is an unfinished last line (somebody may be writing it) or
-something that an agent stumbles over, and with 4 when something is damaged.
-Examples:
+Without NAME, the sessions of the store and of all agents. Of a transcript,
+also what its own format or the model's interface forbids is told: calls
+without a result, broken chains, ids that stand there twice, gaps; and which
+of that would keep the agent from going on with the session. Exits with 0 when
+all is well, with 1 when the only thing is an unfinished last line (somebody
+may be writing it) or something that an agent stumbles over, and with 4 when
+something is damaged. Examples:
   annals verify
   annals verify ~/.codex/sessions")]
 pub(crate) struct Verify {
@@ -513,6 +514,20 @@ mod tests {
                 panic!("{example}: {error}");
             }
         }
+    }
+
+    /// On a terminal that is 80 wide, nothing is wrapped by anybody else.
+    #[test]
+    fn help_texts_fit() {
+        fn look(command: &Command) {
+            for text in command.get_after_help().map(ToString::to_string).iter().flat_map(|text| text.lines())
+            {
+                let is_example = text.starts_with("  ");
+                assert!(is_example || text.chars().count() <= 80, "{}: {text}", command.get_name());
+            }
+            command.get_subcommands().for_each(look);
+        }
+        look(&Args::command());
     }
 
     #[test]

@@ -11,7 +11,11 @@ use crate::exit::{Exit, Failure};
 use crate::out::Out;
 
 /// The folder of everything that annals keeps.
-pub(crate) struct Home(Option<PathBuf>);
+pub(crate) struct Home {
+    folder: Option<PathBuf>,
+    /// Whether it was named on the command line.
+    is_given: bool,
+}
 
 /// What a name means.
 pub(crate) enum Target {
@@ -40,7 +44,18 @@ impl Home {
                     .or_else(|| under("HOME", ".local/share/annals"))
             }
         });
-        Self(found)
+        Self { folder: found, is_given: root.is_some() }
+    }
+
+    /// How this program is called about the same folder again.
+    pub(crate) fn annals(&self) -> String {
+        match self.folder.as_ref().filter(|_| self.is_given) {
+            Some(root) => {
+                let root = std::path::absolute(root).unwrap_or_else(|_| root.clone());
+                format!("annals --root {}", crate::human::shell_word(&root.to_string_lossy()))
+            }
+            None => String::from("annals"),
+        }
     }
 
     /// The sessions.
@@ -55,12 +70,12 @@ impl Home {
 
     /// The folder itself, if there is one for this user.
     pub(crate) fn path(&self) -> Option<&Path> {
-        self.0.as_deref()
+        self.folder.as_deref()
     }
 
     /// The path of something that is kept there.
     pub(crate) fn join(&self, name: &str) -> Result<PathBuf, Failure> {
-        match &self.0 {
+        match &self.folder {
             Some(home) => Ok(home.join(name)),
             None => {
                 let text = format!("there is no folder for {name}; set --root, ANNALS_HOME or HOME");

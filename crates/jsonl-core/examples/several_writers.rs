@@ -35,7 +35,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = |writer: u32| Command::new(&program).args([&path, &writer.to_string()]).spawn();
     let writers = (0..WRITERS).map(start).collect::<Result<Vec<_>, _>>()?;
     for mut writer in writers {
-        writer.wait()?;
+        // Each ends well only when all that it wrote was acknowledged.
+        if !writer.wait()?.success() {
+            return Err("a writer failed".into());
+        }
     }
     // Somebody dies in the middle of a record. The next who writes closes the line, and says nothing of it again.
     OpenOptions::new().append(true).open(&path)?.write_all(br#"{"writer":9,"num"#)?;
@@ -43,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let loaded = Log::open(&path)?.load::<Measured>()?;
     let expected = before + u64::from((WRITERS + 1) * RECORDS);
     println!("{expected} records acknowledged, {} there; {}", loaded.records.len(), loaded.report);
-    Ok(())
+    if loaded.records.len() as u64 == expected { Ok(()) } else { Err("records were lost".into()) }
 }
 
 /// One of the writers: it takes the lock for each record, and waits for the device once for all of them.

@@ -20,7 +20,7 @@ use crate::source::{Buffer, Bytes, Ranges};
 use crate::verdict::{self, Rules, Seals, Verdict};
 use crate::writer::WriteOptions;
 
-/// A record shows that a file is a log, whatever becomes of so many lines.
+/// An object or a list that is a record shows that a file is a log, whatever becomes of so many lines.
 const RECORDS_WORTH: u64 = 10;
 
 /// How to repair a log.
@@ -170,7 +170,7 @@ impl RepairOptions {
             let log = self.read.open(path)?;
             let mut found = Found::default();
             let report = self.sort_out(&log, &mut found, &mut |_| Ok(()))?;
-            self.check_is_log(path, &report)?;
+            self.check_is_log(path, &report, found.containers)?;
             return Ok(found.into_repaired(report));
         }
         let writer =
@@ -181,7 +181,7 @@ impl RepairOptions {
         let log = self.read.open(path)?;
         let mut found = Found::default();
         let report = self.sort_out(&log, &mut found, &mut |_| Ok(()))?;
-        self.check_is_log(path, &report)?;
+        self.check_is_log(path, &report, found.containers)?;
         if found.removed_len == 0 {
             if found.terminated {
                 // A log grows at its end: a newline is all that it lacks.
@@ -212,15 +212,19 @@ impl RepairOptions {
     }
 
     /// Somebody may have named another file by mistake, of which nothing would stay.
-    fn check_is_log(&self, path: &Path, report: &Report) -> Result<()> {
+    fn check_is_log(&self, path: &Path, report: &Report, containers: u64) -> Result<()> {
         // What can't be the remains of a record that was written into the file once.
         let foreign =
             [DamageKind::Malformed, DamageKind::InvalidUtf8, DamageKind::TooLong, DamageKind::TooDeep];
         let others: u64 = foreign.iter().map(|kind| report.count(*kind)).sum();
-        // Nobody else writes a line with whole records inside.
+        // Nobody else writes a line with whole records inside. Of those that are not described, as many are.
         let fused = report.damages.iter().filter(|damage| !damage.salvage.is_empty()).count() as u64;
+        let described = report.damages.len().max(1) as u64;
+        let fused = fused * report.damaged().max(described) / described;
         let records = report.records + fused;
-        if self.mostly_damaged || others <= RECORDS_WORTH * records {
+        // A document that was written over several lines has lines that are a number or a string.
+        let scalars = report.records - containers;
+        if self.mostly_damaged || others <= RECORDS_WORTH * (containers + fused) + scalars {
             return Ok(());
         }
         Err(Error::NotALog { path: path.to_owned(), records, others })
@@ -264,6 +268,9 @@ impl RepairOptions {
         if let Verdict::Record { .. } = verdict::judge_by(raw.bytes, at_start, &self.rules()) {
             found.terminated |= !raw.terminated;
             let text = verdict::text_of(raw.bytes, at_start);
+            found.containers += u64::from(
+                text.trim_ascii_start().starts_with(b"{") || text.trim_ascii_start().starts_with(b"["),
+            );
             // A byte order mark is no part of the record, and strict readers stumble over it.
             let mark = &raw.bytes[..raw.bytes.len() - text.len()];
             found.removed_len += mark.len() as u64;
@@ -291,6 +298,8 @@ struct Found {
     removed_len: u64,
     salvaged: u64,
     terminated: bool,
+    /// Records that are objects or lists.
+    containers: u64,
 }
 
 /// Where it is kept.

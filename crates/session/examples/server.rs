@@ -97,7 +97,12 @@ fn talk(server: std::net::SocketAddr, client: usize) -> std::io::Result<()> {
     let mut answers = BufReader::new(stream.try_clone()?).lines();
     for number in 0..MESSAGES {
         stream.write_all(format!("client:{client} message {number}\n").as_bytes())?;
-        answers.next().transpose()?;
+        match answers.next().transpose()? {
+            Some(answer) if !answer.starts_with("error: ") => {}
+            other => {
+                return Err(std::io::Error::other(other.unwrap_or_else(|| "the server has gone".to_owned())));
+            }
+        }
     }
     Ok(())
 }

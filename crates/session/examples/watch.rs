@@ -4,8 +4,8 @@
 //! cargo run -p annals-session --example watch -- target/watch
 //! ```
 //!
-//! Keep it running, and write from elsewhere: `annals --root …`, the other examples, another process. Here a thread writes, and
-//! hides and compacts what it wrote before, which the one who watches doesn't notice: each message comes once.
+//! Here a thread writes, and hides and compacts what it wrote before, which the one who watches doesn't notice: each message comes
+//! once. Another process may write as well.
 
 #![allow(clippy::print_stdout, missing_docs)]
 
@@ -27,11 +27,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let last = shown.messages.last().map_or(Since::Beginning, |message| Since::Seq(message.seq()));
     let mut follow = session.follow(last)?;
     let writer = thread::spawn(move || write(&session).map_err(|error| error.to_string()));
-    while let Some(entry) = follow.next_within(Duration::from_millis(500))? {
-        match entry {
-            Entry::Message(message) => println!("{}: {}", message.role(), message.text()),
-            Entry::Event(event) => println!("[{}]", event.name),
-            _ => {}
+    loop {
+        // Asked first: what was written before it ended has come by then.
+        let has_ended = writer.is_finished();
+        match follow.next_within(Duration::from_millis(100))? {
+            Some(Entry::Message(message)) => println!("{}: {}", message.role(), message.text()),
+            Some(Entry::Event(event)) => println!("[{}]", event.name),
+            Some(_) => {}
+            None if has_ended => break,
+            None => {}
         }
     }
     writer.join().map_err(|_| "the writer panicked")??;

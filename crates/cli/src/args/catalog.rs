@@ -7,18 +7,19 @@ use clap::{Subcommand, ValueEnum};
 /// Which coding sessions exist, who they are, how they hang together
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The catalog is that of sessions-db: the folder that DRUUMEN_SESSIONS_DB_ROOT names,
-or the nearest tickets/_logs or .dru-code upwards from here that has one. --own takes
-annals's own. A session is given by its id, the beginning of it, or its alias.
-To note every session of Claude Code, put this into its settings.json:
+The catalog is that of sessions-db: the folder that DRUUMEN_SESSIONS_DB_ROOT
+names, or the nearest tickets/_logs or .dru-code upwards from here that has
+one. --own takes annals's own. A session is given by its id, the beginning of
+it, or its alias. To note every session of Claude Code, put this into its
+settings.json:
   \"hooks\": {\"SessionStart\": [{\"hooks\": [{\"type\": \"command\",
     \"command\": \"annals catalog --own hook session-start\"}]}]}
 Examples:
   annals catalog init && annals catalog find --branch main
   annals catalog alias 019dbe44 'timetable import'
   annals catalog close 'timetable import' --outcome done
-Output and JSON are those of sessions-db where it has the command. Its exit codes:
-1 (not found) is 3 here, and 3 (unknown command) is 2.")]
+Output and JSON are those of sessions-db where it has the command. Its exit
+codes: 1 (not found) is 3 here, and 3 (unknown command) is 2.")]
 pub(crate) struct Catalog {
     /// The catalog in this folder
     #[arg(long, global = true, help_heading = "Which catalog, and how", value_name = "FOLDER", conflicts_with_all = ["workspace", "own"])]
@@ -306,8 +307,8 @@ pub(crate) struct Reopen {
 /// Note which sessions have been idle for long
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What counts is a session's last event and when its transcripts were last changed.
-Archived sessions stay archived until they are seen again. Example:
+What counts is a session's last event and when its transcripts were last
+changed. Archived sessions stay archived until they are seen again. Example:
   annals catalog sweep --dry-run --idle-threshold-days 7")]
 pub(crate) struct Sweep {
     /// After so many days a session is idle [default: 14]
@@ -372,11 +373,12 @@ pub(crate) enum Hook {
 /// Note that a session of Claude Code begins or goes on; always exits with 0
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Reads one JSON object from standard input (session_id, cwd, transcript_path), or else
-CLAUDE_SESSION_ID and CLAUDE_PROJECT_DIR. With --store, --workspace or --own, every session
-is noted; without, those in a git worktree in or under a folder that has a catalog, or whose
-CLAUDE.md names a Druumen Workspace, as sessions-db's hook does.
-DRUUMEN_SESSIONS_DB_DISABLED=1 switches it off, DRUUMEN_SESSIONS_DB_STORE_PREVIEW=0 keeps no
-prompts, DRUUMEN_SESSIONS_DB_VERBOSE=1 says on standard error what went wrong. Example:
+Reads one JSON object from standard input (session_id, cwd, transcript_path),
+or else CLAUDE_SESSION_ID and CLAUDE_PROJECT_DIR. With --store, --workspace or
+--own, every session is noted; without, those in a git worktree in or under a
+folder that has a catalog, or whose CLAUDE.md names a Druumen Workspace, as
+sessions-db's hook does. DRUUMEN_SESSIONS_DB_DISABLED=1 switches it off,
+DRUUMEN_SESSIONS_DB_STORE_PREVIEW=0 keeps no prompts,
+DRUUMEN_SESSIONS_DB_VERBOSE=1 says on standard error what went wrong. Example:
   annals catalog --own hook session-start < event.json")]
 pub(crate) struct SessionStart {}

@@ -240,8 +240,8 @@ pub(crate) struct Compact {
 /// Read the whole memory and say what is odd, damaged or missing
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exits with 0 when all is well, with 1 when something is odd but nothing lost, and
-with 4 when records are missing or damaged. Example:
+Exits with 0 when all is well, with 1 when something is odd but nothing lost,
+and with 4 when records are missing or damaged. Example:
   annals memory verify")]
 pub(crate) struct Verify {
     /// Describe at most so many findings

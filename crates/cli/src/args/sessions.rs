@@ -38,9 +38,9 @@ pub(crate) struct Append {
 /// Begin a session with metadata, and print its key
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Nothing has to be begun: append does it, without metadata. Without KEY, the key is
-the time, with a number behind it where that is taken. Exits with 1 where there
-is such a session already. Example:
+Nothing has to be begun: append does it, without metadata. Without KEY, the
+key is the time, with a number behind it where that is taken. Exits with 1
+where there is such a session already. Example:
   key=$(annals begin --metadata '{\"model\":\"fast\"}')")]
 pub(crate) struct Begin {
     /// The session
@@ -242,14 +242,14 @@ pub(crate) struct Alias {
 /// Import sessions of other programs into the store
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-SOURCE is a folder with the sessions of picoclaw, orca or aish, a folder with the
-transcripts of an agent, one transcript, or the beginning of a session's id as for
-`annals show`. It is only read. Messages arrive byte for byte; of picoclaw, orca and
-aish with what is hidden, the summary, the metadata and what is archived, of an
-agent's transcript the conversation that counts as messages and every other record as
-a note, under the key AGENT:ID. What was imported before is not imported again; where
-the source has grown, what is new is appended. The report says what is damaged,
-changed or left out. Examples:
+SOURCE is a folder with the sessions of picoclaw, orca or aish, a folder with
+the transcripts of an agent, one transcript, or the beginning of a session's
+id as for `annals show`. It is only read. Messages arrive byte for byte; of
+picoclaw, orca and aish with what is hidden, the summary, the metadata and
+what is archived, of an agent's transcript the conversation that counts as
+messages and every other record as a note, under the key AGENT:ID. What was
+imported before is not imported again; where the source has grown, what is new
+is appended. The report says what is damaged, changed or left out. Examples:
   annals import --dry-run ~/.picoclaw/workspace/sessions
   annals import @last")]
 pub(crate) struct Import {
@@ -270,9 +270,9 @@ pub(crate) struct Import {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Files that are there and hold something else are left alone, and named. The
-report says what has no place in the layout, or isn't shown in the document. HTML is
-one file that needs nothing else, with the images that are in the transcript. FOLDER
-can be - for one document on standard output. Examples:
+report says what has no place in the layout, or isn't shown in the document.
+HTML is one file that needs nothing else, with the images that are in the
+transcript. FOLDER can be - for one document on standard output. Examples:
   annals export --to orca backup/
   annals export --to html reading/ @last
   annals export --to markdown - 24fbb56b | less")]

@@ -7,11 +7,12 @@ use clap::Subcommand;
 /// Say which project files are approved, and use nothing else
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What was approved is known by its path and its SHA-256. `cat` prints the approved
-bytes or nothing, and nobody reads the file a second time:
+What was approved is known by its path and its SHA-256. `cat` prints the
+approved bytes or nothing, and nobody reads the file a second time:
   eval \"$(annals trust cat .envrc)\"
-The store is trusted-projects in annals's folder, or aish's with --store. Files and
-folders that others can change are refused, with the reason. More examples:
+The store is trusted-projects in annals's folder, or aish's with --store.
+Files and folders that others can change are refused, with the reason. More
+examples:
   annals trust check .envrc && echo approved
   annals trust diff .envrc
   annals trust --store ~/.aish/trusted-projects list")]

@@ -49,7 +49,7 @@ struct Look {
 
 pub(crate) fn run(args: &Doctor, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let agents = Agents::of_environment();
-    let mut findings = Findings::default();
+    let mut findings = Findings::new(home.annals());
     let mut kept = Vec::new();
     let stores = own::Stores::find(home, &mut findings);
     let found = agents::find(&agents, &mut findings);
@@ -69,6 +69,7 @@ pub(crate) fn run(args: &Doctor, home: &Home, out: &mut Out) -> Result<Exit, Fai
         print_kept(&kept, out)?;
         print_findings(&groups, out)?;
         print_verdict(&kept, &groups, args.quick, home, out)?;
+        print_next(&groups, out)?;
     }
     Ok(groups.iter().map(|group| group.kind.exit()).max().unwrap_or(Exit::Done))
 }
@@ -95,9 +96,8 @@ fn print_kept(kept: &[Kept], out: &mut Out) -> Result<(), Failure> {
     table::print(&head, kept, cells, &[2], |_| Paint::Dim, out)
 }
 
-/// What was found, the worst first, and the commands to run next, each once.
+/// What was found, the worst first.
 fn print_findings(groups: &[Group], out: &mut Out) -> Result<(), Failure> {
-    let mut next: Vec<&str> = Vec::new();
     if !groups.is_empty() {
         out.line("")?;
     }
@@ -112,9 +112,18 @@ fn print_findings(groups: &[Group], out: &mut Out) -> Result<(), Failure> {
         if more > 0 {
             out.line(format_args!("{word}  {who}: and {} more", count(more as u64)))?;
         }
+    }
+    Ok(())
+}
+
+/// The commands to run next, each once.
+fn print_next(groups: &[Group], out: &mut Out) -> Result<(), Failure> {
+    let mut next: Vec<&str> = Vec::new();
+    for group in groups {
+        let told = group.all.iter().take(TOLD_MAX).filter_map(|finding| finding.next.as_deref());
         match &group.rest {
-            Some(rest) if more > 0 => next.push(rest),
-            _ => next.extend(group.all.iter().take(TOLD_MAX).filter_map(|finding| finding.next.as_deref())),
+            Some(rest) if group.all.len() > TOLD_MAX => next.push(rest),
+            _ => next.extend(told),
         }
     }
     if !next.is_empty() {
@@ -142,7 +151,7 @@ fn print_verdict(
         many => format!("{} things are wrong", count(many as u64)),
     };
     let read = match is_quick {
-        true => String::from("what was said was not read"),
+        true => String::from("sessions not read"),
         false => format!("{} read", size(kept.iter().map(|kept| kept.len).sum())),
     };
     out.line(format_args!("\n{verdict}, {read}"))?;

@@ -214,8 +214,7 @@ fn many_damaged_files_are_counted_and_not_listed() {
     let ended = place.annals(&["doctor"]).check(4);
     assert!(ended.out.contains("and 15 more") && ended.out.contains("20 things are wrong"), "{ended:?}");
     let next: Vec<&str> = ended.out.lines().skip_while(|line| *line != "Next:").skip(1).collect();
-    assert_eq!(next[0], "  annals verify --agent claude-code", "{ended:?}");
-    assert_eq!(next[1], "", "{ended:?}");
+    assert_eq!(next, ["  annals verify --agent claude-code"], "{ended:?}");
     // Whoever reads it with a program gets them all.
     assert_eq!(findings(&doctor(&place, 4)).len(), 20);
 }
@@ -239,6 +238,59 @@ fn what_others_may_read_is_found_and_the_commands_mend_it() {
     assert_eq!(next(&place, &objects), [0, 0]);
     assert_eq!(findings(&doctor(&place, 0)), []);
     assert_eq!(fs::metadata(notes).unwrap().permissions().mode() & 0o777, 0o755);
+    // What agents keep, too.
+    open("user");
+    let objects = doctor(&place, 1);
+    assert_eq!(findings(&objects), [("open", "pi")]);
+    assert_eq!(next(&place, &objects), [0]);
+    assert_eq!(findings(&doctor(&place, 0)), []);
+}
+
+/// Whoever names another folder means it in what comes next, too.
+#[cfg(unix)]
+#[test]
+fn commands_are_about_the_folder_that_was_named() {
+    let place = Place::new();
+    let other = place.path("other root");
+    let root = other.to_str().unwrap();
+    for text in ["a", "b"] {
+        place.annals(&["--root", root, "append", "main", "--role", "user", text]).check(0);
+        place.annals(&["--root", root, "memory", "add", text]).check(0);
+    }
+    place.annals(&["--root", root, "truncate", "main", "--keep-last", "1"]).check(0);
+    place.annals(&["--root", root, "memory", "forget", "1"]).check(0);
+    let objects = place.annals(&["--root", root, "--json", "doctor"]).check(0).objects();
+    assert_eq!(findings(&objects), [("space", "sessions"), ("space", "memory")]);
+    assert_eq!(next(&place, &objects), [0, 0], "{objects:?}");
+    assert_eq!(findings(&place.annals(&["--root", root, "--json", "doctor"]).check(0).objects()), []);
+    assert!(!place.path("home").exists());
+}
+
+#[test]
+fn a_damaged_trust_store_and_what_an_agent_goes_on_without_are_told() {
+    let place = user();
+    let file = place.file("p/.envrc", "x");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    if cfg!(unix) {
+        place.annals(&["trust", "allow", "--yes", file.to_str().unwrap()]).check(0);
+        let store = place.path("home/trusted-projects");
+        fs::write(&store, fs::read_to_string(&store).unwrap() + "nonsense\n").unwrap();
+    }
+    let orphan = concat!(
+        r#"{"type":"user","uuid":"b","parentUuid":"gone","sessionId":"s","message":{"role":"user","content":"hi"}}"#,
+        "\n"
+    );
+    place.file("user/.claude/projects/-w/692f46ca-6d2f-4c0e-9a6c-2f1f6d0c5a11.jsonl", orphan);
+    let objects = doctor(&place, if cfg!(unix) { 4 } else { 1 });
+    let all = [("damaged", "trust"), ("stuck", "claude-code")];
+    assert_eq!(findings(&objects), &all[usize::from(!cfg!(unix))..], "{objects:?}");
+    let texts: Vec<&str> = objects.iter().filter_map(|object| object["text"].as_str()).collect();
+    assert!(texts.last().unwrap().contains("goes on without what was said before"), "{texts:?}");
+    assert!(!cfg!(unix) || texts[0].contains("1 approval in front counts for nothing"), "{texts:?}");
 }
 
 #[cfg(unix)]

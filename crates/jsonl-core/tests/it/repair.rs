@@ -142,8 +142,12 @@ fn what_is_no_log_is_left_alone() {
         ("{\n  \"a\": 1,\n  \"b\": 2\n}\n", false),
         ("\u{fffd}", false),
         (&long, false),
-        (&format!("1\n{}", "nonsense\n".repeat(11)), false),
-        (&format!("1\n{}", "nonsense\n".repeat(10)), true),
+        (&format!("{{}}\n{}", "nonsense\n".repeat(11)), false),
+        (&format!("{{}}\n{}", "nonsense\n".repeat(10)), true),
+        // A document over several lines.
+        ("{\n  \"files\": [\n    \"dist\"\n  ],\n  \"keywords\": [\n    \"a\",\n    \"b\"\n  ]\n}\n", false),
+        ("1\nnonsense\n", true),
+        (&"{\"torn\":{\"a\":1}\n".repeat(1500), true),
         // What crashes and accidents leave.
         ("{\"torn\":", true),
         ("\0\0\0\0\n", true),

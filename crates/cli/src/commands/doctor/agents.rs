@@ -89,16 +89,20 @@ fn transcripts(who: &'static str, all: &[Found], ids: &Ids, look: &Look, finding
         let shown = ids.name_of(found).map_or_else(|| at_home(&target.path), |id| name(&id));
         // By its path: an id may be a session's key or a file's name, too.
         let next = || Some(command_on("annals verify", &target.path));
-        let stops = examined.effect() == Effect::Prevents;
+        let effect = match examined.effect() {
+            Effect::Nothing => "",
+            Effect::Prevents => "its agent can't go on with it",
+            _ => "its agent goes on without what was said before",
+        };
         if examined.verdict().1 == Exit::Damaged {
             let what = match &examined.packed {
                 Some(remark) => remark.to_string(),
                 None => plural(examined.report.damaged(), "damaged line"),
             };
-            let and = if stops { ", and its agent can't go on with it" } else { "" };
-            findings.add(Kind::Damaged, who, format!("{shown}: {what}{and}"), next());
-        } else if stops {
-            findings.add(Kind::Stuck, who, format!("{shown}: its agent can't go on with it"), next());
+            let and = if effect.is_empty() { "" } else { ", and " };
+            findings.add(Kind::Damaged, who, format!("{shown}: {what}{and}{effect}"), next());
+        } else if !effect.is_empty() {
+            findings.add(Kind::Stuck, who, format!("{shown}: {effect}"), next());
         }
         unfinished += u64::from(examined.report.is_in_flight());
     }

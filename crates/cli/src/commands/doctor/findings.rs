@@ -69,15 +69,30 @@ pub(super) struct Group {
 }
 
 /// What has been found so far.
-#[derive(Default)]
-pub(super) struct Findings(Vec<Group>);
+pub(super) struct Findings {
+    groups: Vec<Group>,
+    /// How this program is called about the same stores.
+    annals: String,
+}
 
 impl Findings {
+    pub(super) fn new(annals: String) -> Self {
+        Self { groups: Vec::new(), annals }
+    }
+
+    /// This program with arguments.
+    pub(super) fn annals(&self, args: &str) -> String {
+        format!("{} {args}", self.annals)
+    }
+
     pub(super) fn add(&mut self, kind: Kind, who: &'static str, text: String, next: Option<String>) {
         let finding = Finding { finding: kind, who, text, next };
-        match self.0.iter_mut().find(|group| group.kind == kind && group.who == who) {
+        match self.groups.iter_mut().find(|group| group.kind == kind && group.who == who) {
             Some(group) => group.all.push(finding),
-            None => self.0.push(Group { kind, who, all: vec![finding], rest: rest_of(kind, who) }),
+            None => {
+                let rest = rest_of(kind, who).map(|args| self.annals(&args));
+                self.groups.push(Group { kind, who, all: vec![finding], rest });
+            }
         }
     }
 
@@ -93,8 +108,8 @@ impl Findings {
 
     /// The worst first, and otherwise as they were found.
     pub(super) fn sorted(mut self) -> Vec<Group> {
-        self.0.sort_by_key(|group| std::cmp::Reverse(group.kind));
-        self.0
+        self.groups.sort_by_key(|group| std::cmp::Reverse(group.kind));
+        self.groups
     }
 }
 
@@ -105,5 +120,5 @@ fn rest_of(kind: Kind, who: &str) -> Option<String> {
         _ => who.parse::<Agent>().ok().map(Agent::name),
     };
     let is_in_files = matches!(kind, Kind::Damaged | Kind::Stuck);
-    agent.filter(|_| is_in_files).map(|agent| format!("annals verify --agent {agent}"))
+    agent.filter(|_| is_in_files).map(|agent| format!("verify --agent {agent}"))
 }

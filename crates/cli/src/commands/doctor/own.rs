@@ -117,7 +117,7 @@ fn session(who: &'static str, store: &Store, listed: &Listed, look: &Look, findi
         let text = format!("{key}: {} of {of} messages are hidden, in {len}", count(hidden));
         // A key that can't be typed can't be named.
         let can_be_typed = name(&listed.key) == listed.key;
-        let next = can_be_typed.then(|| command("annals compact", &listed.key));
+        let next = can_be_typed.then(|| command(&findings.annals("compact"), &listed.key));
         findings.add(Kind::Space, who, text, next);
     }
     if listed.len == 0 {
@@ -196,17 +196,18 @@ fn memory(path: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) {
     if gone > 0 {
         holds.push(format!("{} forgotten", count(gone)));
         let text = format!("{} still in the file", plural(gone, "forgotten item"));
-        findings.add(Kind::Space, WHO, text, Some(String::from("annals memory compact")));
+        let next = Some(findings.annals("memory compact"));
+        findings.add(Kind::Space, WHO, text, next);
     }
     kept.push(of_file(WHO, holds, path, findings));
-    let next = || Some(String::from("annals memory verify"));
+    let next = Some(findings.annals("memory verify"));
     let report = &verified.report;
     if !verified.loss.is_empty() {
-        findings.add(Kind::Damaged, WHO, verified.loss.to_string(), next());
+        findings.add(Kind::Damaged, WHO, verified.loss.to_string(), next);
     } else if report.damaged + report.fused > 0 {
-        findings.add(Kind::Damaged, WHO, plural(report.damaged + report.fused, "damaged line"), next());
+        findings.add(Kind::Damaged, WHO, plural(report.damaged + report.fused, "damaged line"), next);
     } else if report.odd > 0 {
-        findings.add(Kind::Stuck, WHO, plural(report.odd, "odd line"), next());
+        findings.add(Kind::Stuck, WHO, plural(report.odd, "odd line"), next);
     } else if report.torn > 0 {
         findings.add(Kind::Unfinished, WHO, plural(report.torn, "unfinished line"), None);
     }
@@ -235,14 +236,15 @@ fn trust(path: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) {
     let doubtful = entries.iter().filter(is_doubtful).count() as u64;
     if report.damaged > 0 {
         let lines = plural(report.damaged, "damaged line");
-        let text = format!(
-            "{lines}, so {} for nothing until given again",
-            match doubtful {
-                1 => String::from("1 approval counts"),
-                many => format!("{} approvals count", count(many)),
+        let text = match doubtful {
+            0 => lines,
+            1 => format!("{lines}; 1 approval in front counts for nothing until it is given again"),
+            many => {
+                format!("{lines}; {} approvals in front count for nothing until given again", count(many))
             }
-        );
-        findings.add(Kind::Damaged, WHO, text, Some(String::from("annals trust list")));
+        };
+        let next = Some(findings.annals("trust list"));
+        findings.add(Kind::Damaged, WHO, text, next);
     } else if report.torn > 0 {
         findings.add(Kind::Unfinished, WHO, plural(report.torn, "unfinished line"), None);
     }
@@ -250,7 +252,8 @@ fn trust(path: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) {
         && !gone.is_empty()
     {
         let text = format!("{} of files that are gone", plural(gone.len() as u64, "approval"));
-        findings.add(Kind::Space, WHO, text, Some(String::from("annals trust prune")));
+        let next = Some(findings.annals("trust prune"));
+        findings.add(Kind::Space, WHO, text, next);
     }
     lock(WHO, "the log", path, findings);
 }
@@ -259,7 +262,8 @@ fn own_catalog(folder: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) {
     const WHO: &str = "catalog";
     let own = CatalogOptions::new().program("annals").open(folder);
     if own.exists() {
-        catalog(WHO, &own, "annals catalog --own verify", kept, findings);
+        let verify = findings.annals("catalog --own verify");
+        catalog(WHO, &own, &verify, kept, findings);
         lock(WHO, "the log", own.log_path(), findings);
     } else if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         // What lies beside a log is made from it.

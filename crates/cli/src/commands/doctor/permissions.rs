@@ -21,8 +21,14 @@ mod unix {
     /// Folders in folders, so deep; what annals makes is four deep.
     const DEPTH_MAX: usize = 16;
 
-    /// What names of annals's own begin with, whatever else lies in its folder.
+    /// Names of annals's own, and what the names of files beside them go on with; whatever else lies in its folder is somebody else's.
     const OWN: [&str; 4] = ["sessions", "memory.jsonl", "trusted-projects", "catalog"];
+
+    const BESIDE: &str = ".annals-";
+
+    /// Who may go through a folder.
+    const OTHERS: u32 = 0o001;
+    const GROUP_AND_OTHERS: u32 = 0o011;
 
     /// What is found below a folder.
     #[derive(Default)]
@@ -57,12 +63,26 @@ mod unix {
     /// annals's own folder: what annals has made in it, and nothing else that may lie there.
     pub(super) fn own(root: &Path, findings: &mut Findings) {
         const WHO: &str = "permissions";
-        let Ok(metadata) = fs::metadata(root) else { return };
+        if fs::metadata(root).is_err() {
+            // A link to nothing is something; what isn't there yet is nothing.
+            if root.is_symlink() {
+                findings.add(
+                    Kind::Unreadable,
+                    WHO,
+                    format!("{}: a link that leads nowhere", at_home(root)),
+                    None,
+                );
+            }
+            return;
+        }
         // Behind a door that is shut, nobody reads what lies open.
-        let is_reached = metadata.mode() & 0o011 != 0;
+        let is_reached = is_reached(root, GROUP_AND_OTHERS, &mut HashMap::new());
         let mut unplaced = 0;
         for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-            let is_own = OWN.iter().any(|own| entry.file_name().to_string_lossy().starts_with(own));
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let rest =
+                |own: &&str| name.strip_prefix(*own).map(|rest| rest.is_empty() || rest.starts_with(BESIDE));
+            let is_own = OWN.iter().any(|own| rest(own) == Some(true));
             if !is_own {
                 continue;
             }
@@ -105,7 +125,8 @@ mod unix {
             let inside = all.iter().filter(|found| found.path().starts_with(folder));
             let open = inside.filter(|found| {
                 let is_open = fs::metadata(found.path()).is_ok_and(|metadata| metadata.mode() & 0o004 != 0);
-                is_open && found.path().parent().is_some_and(|parent| is_reached(parent, &mut reached))
+                is_open
+                    && found.path().parent().is_some_and(|parent| is_reached(parent, OTHERS, &mut reached))
             });
             let open = open.count() as u64;
             if open > 0 {
@@ -115,14 +136,14 @@ mod unix {
         }
     }
 
-    /// Whether everybody can go to a folder, from the root on.
-    fn is_reached(folder: &Path, known: &mut HashMap<PathBuf, bool>) -> bool {
+    /// Whether any of these can go to a folder, from the root on.
+    fn is_reached(folder: &Path, by: u32, known: &mut HashMap<PathBuf, bool>) -> bool {
         if let Some(is_reached) = known.get(folder) {
             return *is_reached;
         }
-        let passes = fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o001 != 0);
+        let passes = fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & by != 0);
         let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        let is_reached = passes && absolute.parent().is_none_or(|parent| is_reached(parent, known));
+        let is_reached = passes && absolute.parent().is_none_or(|parent| is_reached(parent, by, known));
         known.insert(folder.to_owned(), is_reached);
         is_reached
     }
