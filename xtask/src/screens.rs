@@ -30,7 +30,7 @@ const TRANSCRIPTS: [(&str, &str, u64); 4] = [
     ("claude-code.jsonl", ".claude/projects/-srv-tide-relay/692f46ca-6d2f-4c0e-9a6c-2f1f6d0c5a11.jsonl", 7),
     (
         "pi.jsonl",
-        ".pi/agent/sessions/--srv-fares--/2026-08-26T10-00-00-000Z_95bba261-0f4f-4e9b-8a53-0d5a3a2f7b10.jsonl",
+        ".pi/agent/sessions/--fares--/2026-08-26T10-00_95bba261-0f4f-4e9b-8a53-0d5a3a2f7b10.jsonl",
         30,
     ),
     ("aish.jsonl", ".aish/history/sessions/2026-05-09T23-16-07.jsonl", 51),
@@ -53,7 +53,7 @@ const LINE: f64 = 19.0;
 const MARGIN: f64 = 16.0;
 
 /// All pictures are so wide, in characters. Longer lines are cut.
-const COLUMNS: usize = 104;
+const COLUMNS: usize = 112;
 
 /// Of what is longer, the beginning is shown.
 const LINES: usize = 26;

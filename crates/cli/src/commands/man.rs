@@ -3,13 +3,20 @@
 use std::fs;
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_mangen::Man;
+use serde::Serialize;
 
 use crate::args::Args;
 use crate::exit::{Exit, Failure};
 use crate::human::{path, plural};
 use crate::out::Out;
+
+#[derive(Serialize)]
+struct PagesObject {
+    folder: String,
+    pages: u64,
+}
 
 /// The page of the program; with a folder, one of each command, under names that `man` finds: `annals-memory-add.1`.
 pub(crate) fn run(folder: Option<&Path>, out: &mut Out) -> Result<Exit, Failure> {
@@ -18,7 +25,7 @@ pub(crate) fn run(folder: Option<&Path>, out: &mut Out) -> Result<Exit, Failure>
     command.build();
     let Some(folder) = folder else {
         let mut page = Vec::new();
-        Man::new(command).render(&mut page)?;
+        page_of(command).render(&mut page)?;
         out.bytes(&page)?;
         return Ok(Exit::Done);
     };
@@ -31,7 +38,7 @@ pub(crate) fn run(folder: Option<&Path>, out: &mut Out) -> Result<Exit, Failure>
     let mut pages = 0;
     let mut left = vec![command];
     while let Some(command) = left.pop() {
-        let page = Man::new(command.clone());
+        let page = page_of(command.clone());
         let name = page.get_filename();
         let mut text = Vec::new();
         page.render(&mut text)?;
@@ -39,6 +46,14 @@ pub(crate) fn run(folder: Option<&Path>, out: &mut Out) -> Result<Exit, Failure>
         pages += 1;
         left.extend(command.get_subcommands().filter(|inner| inner.get_name() != "help").cloned());
     }
-    out.line(format_args!("{} in {}", plural(pages, "page"), path(folder)))?;
+    if out.json {
+        out.object(&PagesObject { folder: folder.display().to_string(), pages })?;
+    } else {
+        out.line(format_args!("{} in {}", plural(pages, "page"), path(folder)))?;
+    }
     Ok(Exit::Done)
+}
+
+fn page_of(command: Command) -> Man {
+    Man::new(command).source(concat!("annals ", env!("CARGO_PKG_VERSION"))).manual("annals")
 }
