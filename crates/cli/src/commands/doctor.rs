@@ -1,9 +1,11 @@
 //! `annals doctor`: a look at everything that is kept on this machine, and what to run next.
 
 mod agents;
+mod catalog;
 mod findings;
 mod own;
 mod permissions;
+mod sessions;
 
 use std::path::{Path, PathBuf};
 

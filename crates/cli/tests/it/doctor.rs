@@ -158,7 +158,7 @@ fn what_is_gone_empty_or_no_file_is_told() {
     assert_eq!(
         findings(&doctor(&place, 4)),
         [
-            ("damaged", "sessions"),
+            ("damaged", "aliases"),
             ("damaged", "catalog"),
             ("stuck", "sessions"),
             ("unfinished", "sessions"),

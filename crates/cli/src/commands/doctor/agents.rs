@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use annals_formats::transcript::Effect;
 
 use super::findings::{Findings, Kind};
-use super::{Kept, Look, at_home, command_on, own, permissions};
+use super::{Kept, Look, at_home, catalog, command_on, permissions};
 use crate::agents::{Agents, CATALOG, Found, catalog_in};
 use crate::commands::transcripts::rows::Ids;
 use crate::commands::transcripts::verify::of_agent;
@@ -54,10 +54,10 @@ pub(super) fn look(
         }
     }
     for folder in agents.catalogs() {
-        let catalog = catalog_in(folder);
-        if catalog.exists() {
+        let found = catalog_in(folder);
+        if found.exists() {
             let verify = command_on("annals catalog verify --store", folder);
-            own::catalog(CATALOG, &catalog, &verify, kept, findings);
+            catalog::look(CATALOG, &found, &verify, kept, findings);
         }
     }
 }
