@@ -105,21 +105,15 @@ impl State {
         self.sets.get(paths).map(|standing| (standing, self.is_doubtful(standing)))
     }
 
-    /// What has to be decided again by whoever closes the last line, so that all stands as it did: what that approves, nobody has
-    /// approved. A denial stays one without it.
-    pub(crate) fn unfinished(&self) -> impl Iterator<Item = (&Subject, Decision)> {
-        self.unfinished.iter().filter_map(|subject| {
+    /// Whether the last line approves something and has no newline: nobody has approved it, and closing the line would. A denial stays one,
+    /// whatever is closed behind it.
+    pub(crate) fn has_unfinished(&self) -> bool {
+        self.unfinished.iter().any(|subject| {
             let standing = match subject {
                 Subject::File(path) => self.files.get(path.as_os_str()),
                 Subject::Set(paths) => self.sets.get(paths),
             };
-            match standing {
-                Some(Standing { is_denied: true, .. }) => None,
-                Some(Standing { approved: Some(digests), .. }) => {
-                    Some((subject, Decision::Allow(digests.clone())))
-                }
-                _ => Some((subject, Decision::Revoke)),
-            }
+            !standing.is_some_and(|standing| standing.is_denied)
         })
     }
 

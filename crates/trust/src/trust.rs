@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use jsonl_core::{Durability, Locking, ReadOptions, Transaction, WriteOptions};
+use jsonl_core::{Durability, Locking, ReadOptions, Span, Transaction, WriteOptions, Writer};
 use parking_lot::Mutex;
 
 use crate::digest::{Digest, Digests};
@@ -516,7 +516,7 @@ impl Trust {
         &self,
         subject: Subject,
         decision: Decision,
-        is_due: impl FnOnce(&State) -> Result<bool>,
+        is_due: impl Fn(&State) -> Result<bool>,
     ) -> Result<bool> {
         // Not through a link, and not into what others can change.
         let (path, _) = self.store()?;
@@ -535,17 +535,23 @@ impl Trust {
         }
         let writer = options.open(&path)?;
         let now = record::time_text((self.options.clock)());
-        let written = writer.transact(Durability::SyncData, |transaction: &mut Transaction<'_>| {
-            let state = State::of(&transaction.log(&ReadOptions::new())?)?;
-            if !is_due(&state)? {
-                return Ok::<_, Error>(false);
+        let written = loop {
+            let done = writer.transact(Durability::SyncData, |transaction: &mut Transaction<'_>| {
+                let state = State::of(&transaction.log(&ReadOptions::new())?)?;
+                if !is_due(&state)? {
+                    return Ok::<_, Error>(Some(false));
+                }
+                if state.has_unfinished() {
+                    return Ok(None);
+                }
+                transaction.append(&Written::new(&subject, &decision, &now))?;
+                Ok(Some(true))
+            })?;
+            match done {
+                Some(done) => break done,
+                None => take_out_unfinished(&writer)?,
             }
-            for (subject, decision) in state.unfinished() {
-                transaction.append(&Written::new(subject, &decision, &now))?;
-            }
-            transaction.append(&Written::new(&subject, &decision, &now))?;
-            Ok(true)
-        })?;
+        };
         writer.close()?;
         *self.known.lock() = None;
         Ok(written)
@@ -607,6 +613,17 @@ impl Trust {
         }
         Ok(())
     }
+}
+
+/// Replaces the store by one without an approval at its end that lacks its newline. To append behind it would close it, and a writer
+/// that died after the first byte of that would have approved what nobody has approved.
+fn take_out_unfinished(writer: &Writer) -> Result<()> {
+    writer.rewrite_with(|new| {
+        // Looked at under the lock: somebody else may have been here before.
+        let log = ReadOptions::new().open(writer.path())?;
+        let len = if State::of(&log)?.has_unfinished() { log.end()?.offset() } else { log.len() };
+        Ok(new.copy(&log, Span { offset: 0, len })?)
+    })
 }
 
 fn stands(standing: Option<(&Standing, bool)>) -> bool {

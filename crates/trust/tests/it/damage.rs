@@ -339,6 +339,29 @@ fn an_approval_that_was_never_finished_does_not_come_true_when_its_line_is_close
     }
 }
 
+/// The one who came next closed the line in the same write in which it took the approval back. Dying after the first byte of that, it
+/// had approved what nobody has.
+#[test]
+fn whoever_dies_behind_an_unfinished_approval_approves_nothing() {
+    let place = Place::new();
+    let [other, file] = ["other", "file"].map(|name| place.approved(name, name));
+    let whole = fs::read(&place.store).unwrap();
+    place.put_store(&whole[..whole.len() - 1]);
+    let before = fs::read(&place.store).unwrap();
+    place.trust().deny(&other).unwrap();
+    let after = fs::read(&place.store).unwrap();
+    assert!(!after.starts_with(&before), "nothing is appended behind it");
+    // Whatever of the next write is left, on what was there when it began.
+    let kept = after.iter().zip(&before).take_while(|(a, b)| a == b).count();
+    for cut in kept..=after.len() {
+        place.put_store(&after[..cut]);
+        assert_eq!(check(&place.trust(), &file), "unknown", "cut at {cut}");
+    }
+    assert_eq!(check(&place.trust(), &other), "denied");
+    let names = fs::read_dir(place.store.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().contains("annals-tmp")));
+}
+
 #[test]
 fn a_denial_is_not_lifted_by_an_approval_that_was_never_finished() {
     let place = Place::new();
