@@ -36,7 +36,7 @@ const CASES: [Case; 6] = [
             lines(path, &[b"{\"a\":1}\n{\"a\":\"", &b"x".repeat(count as usize), b"\"}\n{\"b\":2}\n"])
         },
         count: 1 << 30,
-        commands: &["verify F", "tail F", "search needle F", "stats F", "log repair --dry-run F"],
+        commands: &["verify F", "tail F", "search needle F", "stats F", "log repair --force --dry-run F"],
     },
     Case {
         name: "lines",
@@ -48,7 +48,7 @@ const CASES: [Case; 6] = [
         name: "levels of brackets",
         make: |path, count| lines(path, &[&b"[".repeat(count as usize), b"\n{\"b\":2}\n"]),
         count: 1_000_000,
-        commands: &["verify F", "tail F", "search needle F", "log repair --dry-run F"],
+        commands: &["verify F", "tail F", "search needle F", "log repair --force --dry-run F"],
     },
     Case {
         name: "names of one object, all alike",
@@ -62,7 +62,7 @@ const CASES: [Case; 6] = [
         name: "damaged lines",
         make: |path, count| repeated(path, b"{\"a\":1,}\n", count),
         count: 1_000_000,
-        commands: &["verify F", "tail F", "search needle F", "stats F", "log repair --dry-run F"],
+        commands: &["verify F", "tail F", "search needle F", "stats F", "log repair --force --dry-run F"],
     },
     Case {
         name: "files in a folder",
