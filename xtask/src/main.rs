@@ -71,6 +71,11 @@ fn built() -> Result<PathBuf, String> {
     Ok(target().join("debug"))
 }
 
+/// The program, as the tests build it.
+fn annals() -> Result<PathBuf, String> {
+    Ok(built()?.join(format!("annals{}", std::env::consts::EXE_SUFFIX)))
+}
+
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }

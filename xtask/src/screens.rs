@@ -3,14 +3,13 @@
 //! What the program prints, with its colours, becomes an SVG of a terminal. Nothing in it depends on the machine or the day, so
 //! `tidy` makes the pictures again and compares.
 
-use std::env;
 use std::fs::{self, File, FileTimes};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use crate::{Outcome, built, root, target};
+use crate::{Outcome, annals, root, target};
 
 /// The commands, and what their pictures are called.
 const SCREENS: [(&str, &[&str]); 4] = [
@@ -60,7 +59,7 @@ const LINES: usize = 26;
 
 /// Makes all pictures anew.
 pub(crate) fn save() -> Outcome {
-    for (path, picture) in pictures()? {
+    for (path, picture) in pictures(&annals()?)? {
         let write = fs::create_dir_all(folder()).and_then(|()| fs::write(&path, picture));
         write.map_err(|error| format!("{}: {error}", path.display()))?;
         println!("docs/screens/{}", path.file_name().unwrap_or_default().to_string_lossy());
@@ -69,8 +68,8 @@ pub(crate) fn save() -> Outcome {
 }
 
 /// Compares the pictures with what the program prints now.
-pub(crate) fn check(findings: &mut Vec<String>) -> Outcome {
-    for (path, picture) in pictures()? {
+pub(crate) fn check(program: &Path, findings: &mut Vec<String>) -> Outcome {
+    for (path, picture) in pictures(program)? {
         if fs::read_to_string(&path).ok().as_ref() != Some(&picture) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             findings
@@ -84,14 +83,13 @@ fn folder() -> PathBuf {
     root().join("docs/screens")
 }
 
-fn pictures() -> Result<Vec<(PathBuf, String)>, String> {
-    let program = built()?.join(format!("annals{}", env::consts::EXE_SUFFIX));
+fn pictures(program: &Path) -> Result<Vec<(PathBuf, String)>, String> {
     let home = Home::new(&target()).map_err(|error| format!("a home folder for the pictures: {error}"))?;
     for told in TOLD {
-        home.annals(&program, told)?;
+        home.annals(program, told)?;
     }
     let picture = |(name, args): (&str, &[&str])| {
-        let text = home.annals(&program, &[&["--color", "always"], args].concat())?;
+        let text = home.annals(program, &[&["--color", "always"], args].concat())?;
         let shown: Vec<String> = args.iter().map(|arg| arg.to_string()).collect();
         Ok((folder().join(format!("{name}.svg")), draw(&format!("annals {}", shown.join(" ")), &text)))
     };

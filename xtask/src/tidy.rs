@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, built, root, screens};
+use crate::{Outcome, annals, root, screens};
 
 /// Files longer than this are hard to hold in the head, and are to be split along their ideas.
 const LINES_MAX: usize = 900;
@@ -46,9 +46,10 @@ pub(crate) fn run() -> Outcome {
         let Ok(text) = fs::read_to_string(root().join(&path)) else { continue };
         check_file(&path, &text, &mut findings);
     }
-    check_readme(&mut findings)?;
-    check_map(&mut findings)?;
-    screens::check(&mut findings)?;
+    let program = annals()?;
+    check_readme(&program, &mut findings)?;
+    check_map(&program, &mut findings)?;
+    screens::check(&program, &mut findings)?;
     check_dependencies(&mut findings)?;
     match findings.len() {
         0 => Ok(()),
@@ -115,12 +116,11 @@ fn check_file(path: &Path, text: &str, findings: &mut Vec<String>) {
 }
 
 /// The output that the README shows is the output.
-fn check_readme(findings: &mut Vec<String>) -> Outcome {
+fn check_readme(program: &Path, findings: &mut Vec<String>) -> Outcome {
     let readme =
         fs::read_to_string(root().join("README.md")).map_err(|error| format!("README.md: {error}"))?;
-    let program = built()?.join(format!("annals{}", std::env::consts::EXE_SUFFIX));
     for args in SHOWN {
-        let run = Command::new(&program).args(args).current_dir(root()).output();
+        let run = Command::new(program).args(args).current_dir(root()).output();
         let output = run.map_err(|error| format!("annals: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if text.trim().is_empty() || !readme.contains(text.trim_end()) {
@@ -130,23 +130,30 @@ fn check_readme(findings: &mut Vec<String>) -> Outcome {
     Ok(())
 }
 
-/// Every module has its place on the map, and every command its mention.
-fn check_map(findings: &mut Vec<String>) -> Outcome {
+/// Every module has its place on the map of its crate, and every command its mention.
+fn check_map(program: &Path, findings: &mut Vec<String>) -> Outcome {
     let read = |name: &str| fs::read_to_string(root().join(name)).map_err(|error| format!("{name}: {error}"));
     let (map, readme) = (read("ARCHITECTURE.md")?, read("README.md")?);
     let files = tracked()?;
-    for path in files.iter().filter(|path| path.ends_with("src/lib.rs") && path.starts_with("crates")) {
+    let is_root = |path: &&PathBuf| {
+        let is_crate = path.starts_with("crates") || path.starts_with("crash");
+        is_crate && (path.ends_with("src/lib.rs") || path.ends_with("src/main.rs"))
+    };
+    for path in files.iter().filter(is_root) {
+        let folder = path.ancestors().nth(2).and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        let on_map = modules_on_map(&map, &folder);
         let text = read(&path.to_string_lossy())?;
         let modules = text.lines().filter_map(|line| {
             line.strip_prefix("pub mod ").or_else(|| line.strip_prefix("mod "))?.strip_suffix(';')
         });
-        for module in modules.filter(|module| !is_named(&map, module)) {
-            findings.push(format!("ARCHITECTURE.md: no word about `{module}` of {}", path.display()));
+        for module in modules.filter(|module| !on_map.contains(module)) {
+            findings.push(format!(
+                "ARCHITECTURE.md: `{module}` of {} is not on the map of {folder}",
+                path.display()
+            ));
         }
     }
-    let help =
-        Command::new(built()?.join(format!("annals{}", std::env::consts::EXE_SUFFIX))).arg("help").output();
-    let help = help.map_err(|error| format!("annals help: {error}"))?;
+    let help = Command::new(program).arg("help").output().map_err(|error| format!("annals help: {error}"))?;
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
     let listed =
         text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
@@ -162,6 +169,24 @@ fn check_map(findings: &mut Vec<String>) -> Outcome {
         findings.push(format!("README.md: no word about `annals {command}`"));
     }
     Ok(())
+}
+
+/// What the first column of a crate's tables names, and what is said of every crate in front of them.
+fn modules_on_map<'a>(map: &'a str, folder: &str) -> Vec<&'a str> {
+    let mut on_map = Vec::new();
+    let mut section = "";
+    for line in map.lines() {
+        if let Some(heading) = line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")) {
+            section = heading;
+        }
+        let named = match line.strip_prefix('|') {
+            Some(row) if section == folder => row.split('|').next().unwrap_or_default(),
+            None if section == "The map" && line.starts_with("Every crate has ") => line,
+            _ => continue,
+        };
+        on_map.extend(named.split('`').skip(1).step_by(2));
+    }
+    on_map
 }
 
 /// Whether something in backticks, or behind a prompt, has the word in it.

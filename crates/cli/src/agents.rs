@@ -3,8 +3,6 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::SystemTime;
 
 use annals_catalog::{CatalogOptions, Rules};
@@ -18,6 +16,7 @@ use crate::args::Filter;
 use crate::exit::{Exit, Failure};
 use crate::human::name;
 use crate::out::Out;
+use crate::parallel::in_parallel;
 use crate::when;
 
 /// Fewer characters of an id mean no session: they are a name that somebody mistyped.
@@ -335,38 +334,6 @@ impl Wanted {
     pub(crate) fn since(&self) -> Option<SystemTime> {
         self.since
     }
-}
-
-/// Does the same with several things on all processors, and keeps their order.
-pub(crate) fn in_parallel<T: Sync, R: Send>(things: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(things.len());
-    if threads <= 1 {
-        return things.iter().map(each).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some((index, thing)) = {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            things.get(index).map(|thing| (index, thing))
-        } {
-            done.push((index, each(thing)));
-        }
-        done
-    };
-    let mut all: Vec<(usize, R)> = thread::scope(|scope| {
-        let handles: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut all = work();
-        for handle in handles {
-            match handle.join() {
-                Ok(done) => all.extend(done),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        all
-    });
-    all.sort_by_key(|(index, _)| *index);
-    all.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Where packed transcripts are unpacked.

@@ -9,6 +9,7 @@ mod files;
 mod human;
 mod input;
 mod out;
+mod parallel;
 mod progress;
 mod store;
 mod when;

@@ -268,9 +268,7 @@ impl RepairOptions {
         if let Verdict::Record { .. } = verdict::judge_by(raw.bytes, at_start, &self.rules()) {
             found.terminated |= !raw.terminated;
             let text = verdict::text_of(raw.bytes, at_start);
-            found.containers += u64::from(
-                text.trim_ascii_start().starts_with(b"{") || text.trim_ascii_start().starts_with(b"["),
-            );
+            found.containers += u64::from(matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')));
             // A byte order mark is no part of the record, and strict readers stumble over it.
             let mark = &raw.bytes[..raw.bytes.len() - text.len()];
             found.removed_len += mark.len() as u64;

@@ -158,6 +158,14 @@ pub struct Listed {
     pub parent: Option<Parent>,
 }
 
+impl Listed {
+    /// Messages that its log holds and readers of its history don't see; [`Session::compact`](crate::Session::compact) takes them out.
+    #[must_use]
+    pub fn hidden(&self) -> u64 {
+        self.messages_kept.saturating_sub(self.messages)
+    }
+}
+
 /// A session that could not be listed, and why.
 #[derive(Debug)]
 #[non_exhaustive]

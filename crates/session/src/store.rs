@@ -276,6 +276,12 @@ impl Store {
         &self.inner.dir
     }
 
+    /// The log of the store's version and aliases, whose lock guards all names. It is there once there has been a session.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.inner.log_path()
+    }
+
     /// The session with this key, whether there is one yet or not. Takes no file descriptor.
     ///
     /// # Errors
@@ -454,13 +460,17 @@ impl Inner {
         &self.shards[self.hasher.hash_one(name) as usize % SHARDS]
     }
 
+    fn log_path(&self) -> PathBuf {
+        self.dir.join(STORE_LOG)
+    }
+
     /// Runs `work` while nobody else makes, moves or deletes sessions of this store.
     pub(crate) fn with_names<R>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<R>) -> Result<R> {
         let names = match self.names.get() {
             Some(names) => names,
             None => {
                 create_folder(&self.dir)?;
-                let path = self.dir.join(STORE_LOG);
+                let path = self.log_path();
                 refuse_link(&path)?;
                 let names = self.write_options().create(true).open(path)?;
                 // Somebody else may have been faster; either is good.
@@ -495,7 +505,7 @@ impl Inner {
     /// Looks at the aliases as they are now.
     pub(crate) fn with_aliases<R>(&self, look: impl FnOnce(&BTreeMap<String, String>) -> R) -> Result<R> {
         let mut aliases = self.aliases.lock();
-        let path = self.dir.join(STORE_LOG);
+        let path = self.log_path();
         let log = match self.open_log(&path) {
             Ok(log) => log,
             Err(error) if error.is_not_found() => return Ok(look(&aliases.keys)),

@@ -2,6 +2,7 @@
 
 mod agents;
 mod catalog;
+mod files;
 mod findings;
 mod own;
 mod permissions;

@@ -8,8 +8,8 @@ use annals_formats::transcript::Effect;
 use super::findings::{Findings, Kind};
 use super::{Kept, Look, at_home, catalog, command_on, permissions};
 use crate::agents::{Agents, CATALOG, Found, catalog_in};
+use crate::commands::transcripts::examine::{Target, examine_all};
 use crate::commands::transcripts::rows::Ids;
-use crate::commands::transcripts::verify::of_agent;
 use crate::exit::Exit;
 use crate::human::{count, name, plural};
 
@@ -39,7 +39,7 @@ pub(super) fn look(
     kept: &mut Vec<Kept>,
     findings: &mut Findings,
 ) {
-    let ids = Ids::of(&by_agent.values().flatten().cloned().collect::<Vec<_>>());
+    let ids = Ids::of(by_agent.values().flatten());
     for (who, all) in by_agent {
         let folders: Vec<PathBuf> = agents.folders(who).map(Path::to_owned).collect();
         permissions::agents(who, all, &folders, findings);
@@ -77,9 +77,9 @@ fn holds(all: &[Found]) -> String {
 
 fn transcripts(who: &'static str, all: &[Found], ids: &Ids, look: &Look, findings: &mut Findings) {
     let mut unfinished = 0;
-    for found in all {
-        let target = of_agent(found.clone());
-        let examined = match target.examine(&look.options) {
+    let targets: Vec<Target> = all.iter().cloned().map(Target::of_agent).collect();
+    for (found, (target, examined)) in all.iter().zip(examine_all(&targets, &look.options)) {
+        let examined = match examined {
             Ok(examined) => examined,
             Err(failure) => {
                 findings.failure(who, &failure);

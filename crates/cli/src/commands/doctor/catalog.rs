@@ -5,8 +5,8 @@ use std::path::Path;
 
 use annals_catalog::{Catalog, CatalogOptions};
 
+use super::files::len_of;
 use super::findings::{Findings, Kind};
-use super::own::{len_of, lock};
 use super::{Kept, at_home, counted};
 use crate::human::plural;
 
@@ -17,7 +17,7 @@ pub(super) fn own(folder: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) 
     if own.exists() {
         let verify = findings.annals("catalog --own verify");
         look(WHO, &own, &verify, kept, findings);
-        lock(WHO, "the log", own.log_path(), findings);
+        findings.holder(WHO, "the log", jsonl_core::holder(own.log_path()));
     } else if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         // What lies beside a log is made from it.
         let log = own.log_path().file_name().unwrap_or_default().to_string_lossy();

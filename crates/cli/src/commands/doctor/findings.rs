@@ -96,9 +96,17 @@ impl Findings {
         }
     }
 
-    pub(super) fn holder(&mut self, who: &'static str, what: &str, holder: Option<Holder>) {
-        if let Some(holder) = holder {
-            self.add(Kind::Busy, who, format!("{what}: {holder} writes"), None);
+    /// Who writes to a log just now, or why that can't be told.
+    pub(super) fn holder(
+        &mut self,
+        who: &'static str,
+        what: &str,
+        holder: Result<Option<Holder>, impl Into<Failure>>,
+    ) {
+        match holder {
+            Ok(Some(holder)) => self.add(Kind::Busy, who, format!("{what}: {holder} writes"), None),
+            Ok(None) => {}
+            Err(error) => self.failure(who, &error.into()),
         }
     }
 

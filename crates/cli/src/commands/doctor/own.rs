@@ -1,58 +1,38 @@
-//! What annals keeps itself: finding it, and the stores that are one file each, memory and approvals.
+//! What annals keeps itself: all of it, and the stores that are one file each, memory and approvals.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use annals_memory::MemoryOptions;
-use annals_session::{List, ListOptions, Store};
 use annals_trust::{Decided, Entry, Trust, TrustOptions};
-use jsonl_core::ReadOptions;
 
+use super::files::of_file;
 use super::findings::{Findings, Kind};
-use super::{Kept, Look, catalog, command_on, counted, permissions, sessions};
-use crate::exit::Failure;
+use super::sessions::Sessions;
+use super::{Kept, Look, catalog, counted, permissions};
 use crate::human::{count, plural};
 use crate::store::Home;
 
 /// The stores, as far as they can be opened.
 pub(super) struct Stores {
     root: Option<PathBuf>,
-    sessions: Option<(Store, List)>,
+    sessions: Option<Sessions>,
 }
 
 impl Stores {
     pub(super) fn find(home: &Home, findings: &mut Findings) -> Self {
-        let root = home.path().map(Path::to_owned);
-        let list = || -> Result<(Store, List), Failure> {
-            let store = home.store()?;
-            let list = store.list(&ListOptions::new().titles(false).archived(true))?;
-            Ok((store, list))
-        };
-        let sessions = match list() {
-            Ok((store, mut list)) => {
-                for unlisted in list.unlisted.drain(..) {
-                    findings.failure("sessions", &unlisted.error.into());
-                }
-                Some((store, list))
-            }
-            Err(failure) => {
-                findings.failure("sessions", &failure);
-                None
-            }
-        };
-        Self { root, sessions }
+        Self { root: home.path().map(Path::to_owned), sessions: Sessions::find(home, findings) }
     }
 
     /// Bytes of what was said.
     pub(super) fn len(&self) -> u64 {
-        let listed = self.sessions.iter().flat_map(|(_, list)| &list.sessions);
-        listed.map(|listed| listed.len).sum()
+        self.sessions.as_ref().map_or(0, Sessions::len)
     }
 
     pub(super) fn look(&self, look: &Look, kept: &mut Vec<Kept>, findings: &mut Findings) {
-        if let Some((store, list)) = &self.sessions {
-            sessions::look(store, &list.sessions, look, kept, findings);
+        if let Some(sessions) = &self.sessions {
+            sessions.look(look, kept, findings);
         }
         if let Some(root) = &self.root {
             memory(&root.join("memory.jsonl"), kept, findings);
@@ -60,18 +40,6 @@ impl Stores {
             catalog::own(&root.join("catalog"), kept, findings);
             permissions::own(root, findings);
         }
-    }
-}
-
-/// A log of ours of which nothing more is known.
-pub(super) fn judge(who: &'static str, path: &Path, findings: &mut Findings) {
-    match ReadOptions::new().damages_kept(0).open(path).and_then(|log| log.verify()) {
-        Ok(report) if report.is_clean() || report.is_in_flight() => {}
-        Ok(report) => {
-            let text = format!("{}: {}", super::at_home(path), plural(report.damaged(), "damaged line"));
-            findings.add(Kind::Damaged, who, text, Some(command_on("annals verify", path)));
-        }
-        Err(error) => findings.failure(who, &error.into()),
     }
 }
 
@@ -105,7 +73,7 @@ fn memory(path: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) {
     } else if report.torn > 0 {
         findings.add(Kind::Unfinished, WHO, plural(report.torn, "unfinished line"), None);
     }
-    lock(WHO, "the log", path, findings);
+    findings.holder(WHO, "the log", jsonl_core::holder(path));
 }
 
 fn trust(path: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) {
@@ -149,7 +117,7 @@ fn trust(path: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) {
         let next = Some(findings.annals("trust prune"));
         findings.add(Kind::Space, WHO, text, next);
     }
-    lock(WHO, "the log", path, findings);
+    findings.holder(WHO, "the log", jsonl_core::holder(path));
 }
 
 /// Whether anything has the name, also a link to nothing, or something that can't be looked at.
@@ -157,27 +125,5 @@ fn is_there(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(_) => true,
         Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
-    }
-}
-
-/// A store that is one file, which has something in it from its beginning on.
-pub(super) fn of_file(who: &'static str, holds: Vec<String>, path: &Path, findings: &mut Findings) -> Kept {
-    let len = len_of(path);
-    if len == 0 {
-        let text = String::from("empty, so it was begun and never written to, or somebody has emptied it");
-        findings.add(Kind::Unfinished, who, text, None);
-    }
-    Kept { who, holds: holds.join(", "), len, paths: vec![path.to_owned()] }
-}
-
-pub(super) fn len_of(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |metadata| metadata.len())
-}
-
-/// Who writes to a log just now.
-pub(super) fn lock(who: &'static str, what: &str, path: &Path, findings: &mut Findings) {
-    match jsonl_core::holder(path) {
-        Ok(holder) => findings.holder(who, what, holder),
-        Err(error) => findings.failure(who, &error.into()),
     }
 }

@@ -7,7 +7,7 @@ use crate::agents::Found;
 
 #[cfg(unix)]
 mod unix {
-    use std::collections::HashMap;
+    use std::collections::{BTreeMap, HashMap};
     use std::fs::{self, Metadata};
     use std::os::unix::fs::MetadataExt;
     use std::path::{Path, PathBuf};
@@ -21,8 +21,14 @@ mod unix {
     /// Folders in folders, so deep; what annals makes is four deep.
     const DEPTH_MAX: usize = 16;
 
-    /// Names of annals's own, and what the names of files beside them go on with; whatever else lies in its folder is somebody else's.
-    const OWN: [&str; 4] = ["sessions", "memory.jsonl", "trusted-projects", "catalog"];
+    /// Names of annals's own and what they hold, and what the names of files beside them go on with; whatever else lies in its folder is
+    /// somebody else's.
+    const OWN: [(&str, &str); 4] = [
+        ("sessions", "sessions"),
+        ("memory.jsonl", "memory"),
+        ("trusted-projects", "trust"),
+        ("catalog", "catalog"),
+    ];
 
     const BESIDE: &str = ".annals-";
 
@@ -77,19 +83,17 @@ mod unix {
         }
         // Behind a door that is shut, nobody reads what lies open.
         let is_reached = is_reached(root, GROUP_AND_OTHERS, &mut HashMap::new());
-        let mut unplaced = 0;
+        let mut unplaced: BTreeMap<&str, u64> = BTreeMap::new();
         for entry in fs::read_dir(root).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let rest =
-                |own: &&str| name.strip_prefix(*own).map(|rest| rest.is_empty() || rest.starts_with(BESIDE));
-            let is_own = OWN.iter().any(|own| rest(own) == Some(true));
-            if !is_own {
-                continue;
-            }
+            let is_of = |(own, _): &&(&str, &str)| {
+                name.strip_prefix(*own).is_some_and(|rest| rest.is_empty() || rest.starts_with(BESIDE))
+            };
+            let Some((_, who)) = OWN.iter().find(is_of) else { continue };
             let path = entry.path();
             let mut below = Below::default();
             below.walk(&path, 0);
-            unplaced += below.unplaced;
+            *unplaced.entry(who).or_default() += below.unplaced;
             let shown = at_home(&path);
             let several = |number: u64| match number {
                 1 => String::from("1 file or folder"),
@@ -109,12 +113,11 @@ mod unix {
             let text = format!("{}: nothing can be written there", at_home(root));
             findings.add(Kind::Stuck, WHO, text, Some(command_on("ls -ld", root)));
         }
-        if unplaced > 0 {
-            let text = format!(
-                "{} of compactions that were killed or are running; the next one removes them",
-                plural(unplaced, "file")
-            );
-            findings.add(Kind::Space, "sessions", text, None);
+        for (who, number) in unplaced.into_iter().filter(|(_, number)| *number > 0) {
+            let files = plural(number, "file");
+            let text =
+                format!("{files} of compactions that were killed or are running; the next one removes them");
+            findings.add(Kind::Space, who, text, None);
         }
     }
 

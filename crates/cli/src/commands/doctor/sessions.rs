@@ -3,62 +3,135 @@
 use std::fs;
 use std::path::PathBuf;
 
-use annals_session::{Listed, Place, Session, Store};
+use annals_session::{List, ListOptions, Listed, Place, Session, Store};
 
+use super::files::{EMPTY, judge, len_of};
 use super::findings::{Findings, Kind};
-use super::own::{judge, len_of, lock};
 use super::{Kept, Look, at_home, command, command_on};
-use crate::commands::transcripts::examine::Of;
-use crate::commands::transcripts::verify::of_store;
-use crate::exit::Exit;
+use crate::commands::transcripts::examine::{Examined, Of, Target, examine_all};
+use crate::exit::{Exit, Failure};
 use crate::human::{count, name, plural, size};
+use crate::store::Home;
 
 const WHO: &str = "sessions";
-
-/// The file of a session store that holds its aliases.
-const ALIASES: &str = ".annals-store.jsonl";
 
 /// What a session's log ends in.
 const SUFFIX: &str = ".jsonl";
 
-pub(super) fn look(store: &Store, all: &[Listed], how: &Look, kept: &mut Vec<Kept>, findings: &mut Findings) {
-    names(store, findings);
-    if all.is_empty() {
-        return;
+/// The store, and what is in it.
+pub(super) struct Sessions {
+    store: Store,
+    all: Vec<Listed>,
+    /// The files with what compactions have taken out.
+    removed: Vec<PathBuf>,
+}
+
+impl Sessions {
+    pub(super) fn find(home: &Home, findings: &mut Findings) -> Option<Self> {
+        let list = || -> Result<(Store, List), Failure> {
+            let store = home.store()?;
+            let list = store.list(&ListOptions::new().titles(false).archived(true))?;
+            Ok((store, list))
+        };
+        match list() {
+            Ok((store, list)) => {
+                for unlisted in list.unlisted {
+                    findings.failure(WHO, &unlisted.error.into());
+                }
+                let removed = list.sessions.iter().flat_map(|listed| removed(&store, listed)).collect();
+                Some(Self { store, all: list.sessions, removed })
+            }
+            Err(failure) => {
+                findings.failure(WHO, &failure);
+                None
+            }
+        }
     }
-    let active = all.iter().filter(|listed| listed.place == Place::Active).count() as u64;
-    let mut holds = vec![plural(active, "session")];
-    let archived = all.len() as u64 - active;
-    if archived > 0 {
-        holds.push(format!("{} archived", count(archived)));
+
+    /// Bytes of what was said.
+    pub(super) fn len(&self) -> u64 {
+        self.all.iter().map(|listed| listed.len).sum::<u64>() + self.removed_len()
     }
-    let removed: Vec<PathBuf> = all.iter().flat_map(|listed| removed(store, listed)).collect();
-    let taken_out: u64 = removed.iter().map(|path| len_of(path)).sum();
-    if taken_out > 0 {
-        holds.push(format!("{} taken out and kept", size(taken_out)));
+
+    fn removed_len(&self) -> u64 {
+        self.removed.iter().map(|path| len_of(path)).sum()
     }
-    let len = all.iter().map(|listed| listed.len).sum::<u64>() + taken_out;
-    kept.push(Kept { who: WHO, holds: holds.join(", "), len, paths: vec![store.dir().to_owned()] });
-    for listed in all {
-        session(store, listed, how, findings);
+
+    pub(super) fn look(&self, look: &Look, kept: &mut Vec<Kept>, findings: &mut Findings) {
+        self.names(look, findings);
+        if self.all.is_empty() {
+            return;
+        }
+        kept.push(Kept {
+            who: WHO,
+            holds: self.holds(),
+            len: self.len(),
+            paths: vec![self.store.dir().to_owned()],
+        });
+        let targets: Vec<Target> =
+            self.all.iter().map(|listed| Target::of_store(&self.store, listed)).collect();
+        for (listed, target) in self.all.iter().zip(&targets) {
+            from_outside(listed, target, findings);
+        }
+        if look.is_quick {
+            return;
+        }
+        let examined = self.all.iter().zip(examine_all(&targets, &look.options));
+        for (listed, (_, examined)) in examined.filter(|(listed, _)| listed.len > 0) {
+            match examined {
+                Ok(examined) => inside(listed, &examined, findings),
+                Err(failure) => findings.failure(WHO, &failure),
+            }
+        }
+        for path in &self.removed {
+            judge("removed", path, look, findings);
+        }
     }
-    for path in removed.iter().filter(|_| !how.is_quick) {
-        judge("removed", path, findings);
+
+    fn holds(&self) -> String {
+        let active = self.all.iter().filter(|listed| listed.place == Place::Active).count() as u64;
+        let mut holds = vec![plural(active, "session")];
+        let archived = self.all.len() as u64 - active;
+        if archived > 0 {
+            holds.push(format!("{} archived", count(archived)));
+        }
+        let removed = self.removed_len();
+        if removed > 0 {
+            holds.push(format!("{} taken out and kept", size(removed)));
+        }
+        holds.join(", ")
+    }
+
+    /// The store's folder: its aliases, and what lies among the sessions and is none.
+    fn names(&self, look: &Look, findings: &mut Findings) {
+        let aliases = self.store.log_path();
+        if aliases.exists() {
+            judge("aliases", &aliases, look, findings);
+            findings.holder("aliases", "the log", jsonl_core::holder(&aliases));
+        }
+        // A folder that isn't there yet has nothing in it; one that can't be listed was told before.
+        for entry in fs::read_dir(self.store.dir()).into_iter().flatten().flatten() {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if !is_file && entry.file_name().to_string_lossy().ends_with(SUFFIX) {
+                let path = at_home(&entry.path());
+                findings.add(
+                    Kind::Stuck,
+                    WHO,
+                    format!("{path}: is no regular file, and is passed over"),
+                    None,
+                );
+            }
+        }
     }
 }
 
-fn session(store: &Store, listed: &Listed, look: &Look, findings: &mut Findings) {
-    let target = of_store(store, listed);
+/// What its end and its lock tell.
+fn from_outside(listed: &Listed, target: &Target, findings: &mut Findings) {
     let key = name(&listed.key);
-    // By its path: a key may be a file's name, an agent's id or an option, too.
-    let verify = || Some(command_on("annals verify", &listed.path));
     if let (Of::Store(session), Place::Active) = (&target.of, listed.place) {
-        match session.holder() {
-            Ok(holder) => findings.holder(WHO, &key, holder),
-            Err(error) => findings.failure(WHO, &error.into()),
-        }
+        findings.holder(WHO, &key, session.holder());
     }
-    let hidden = listed.messages_kept.saturating_sub(listed.messages);
+    let hidden = listed.hidden();
     if hidden > 0 && listed.place == Place::Active {
         let (of, len) = (count(listed.messages_kept), size(listed.len));
         let text = format!("{key}: {} of {of} messages are hidden, in {len}", count(hidden));
@@ -68,16 +141,13 @@ fn session(store: &Store, listed: &Listed, look: &Look, findings: &mut Findings)
         findings.add(Kind::Space, WHO, text, next);
     }
     if listed.len == 0 {
-        let text = format!("{key}: empty, so it was begun and never written to, or somebody has emptied it");
-        return findings.add(Kind::Unfinished, WHO, text, None);
+        findings.add(Kind::Unfinished, WHO, format!("{key}: {EMPTY}"), None);
     }
-    if look.is_quick {
-        return;
-    }
-    let examined = match target.examine(&look.options) {
-        Ok(examined) => examined,
-        Err(failure) => return findings.failure(WHO, &failure),
-    };
+}
+
+/// What is in it.
+fn inside(listed: &Listed, examined: &Examined, findings: &mut Findings) {
+    let key = name(&listed.key);
     if examined.report.is_in_flight() && examined.oddities.is_empty() {
         return findings.add(Kind::Unfinished, WHO, format!("{key}: an unfinished last line"), None);
     }
@@ -85,28 +155,14 @@ fn session(store: &Store, listed: &Listed, look: &Look, findings: &mut Findings)
     if examined.report.damaged() > 0 && !examined.report.is_in_flight() {
         wrong.insert(0, plural(examined.report.damaged(), "damaged line"));
     }
-    match examined.verdict().1 {
-        Exit::Damaged => findings.add(Kind::Damaged, WHO, format!("{key}: {}", wrong.join(", ")), verify()),
-        Exit::Findings => findings.add(Kind::Stuck, WHO, format!("{key}: {}", wrong.join(", ")), verify()),
-        _ => {}
-    }
-}
-
-/// The store's folder: its aliases, and what lies among the sessions and is none.
-fn names(store: &Store, findings: &mut Findings) {
-    let aliases = store.dir().join(ALIASES);
-    if aliases.exists() {
-        judge("aliases", &aliases, findings);
-        lock("aliases", "the log", &aliases, findings);
-    }
-    // A folder that isn't there yet has nothing in it; one that can't be listed was told before.
-    for entry in fs::read_dir(store.dir()).into_iter().flatten().flatten() {
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if !is_file && entry.file_name().to_string_lossy().ends_with(SUFFIX) {
-            let path = at_home(&entry.path());
-            findings.add(Kind::Stuck, WHO, format!("{path}: is no regular file, and is passed over"), None);
-        }
-    }
+    let kind = match examined.verdict().1 {
+        Exit::Damaged => Kind::Damaged,
+        Exit::Findings => Kind::Stuck,
+        _ => return,
+    };
+    // By its path: a key may be a file's name, an agent's id or an option, too.
+    let verify = Some(command_on("annals verify", &listed.path));
+    findings.add(kind, WHO, format!("{key}: {}", wrong.join(", ")), verify);
 }
 
 /// The files with what compactions have taken out of a session. Those of a key are named once, with its active or newest log.

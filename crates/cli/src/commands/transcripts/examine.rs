@@ -1,16 +1,23 @@
 //! What a whole look at one file finds: its bytes, and what its agent or our own store stumbles over.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use annals_formats::transcript::{Effect, Problem};
 use annals_formats::{Remark, Transcript, open_log};
-use annals_session::{Scope, Session};
+use annals_session::{Listed, Place, Scope, Session, Store};
 use jsonl_core::{ReadOptions, Report};
 
 use crate::agents::{Found, spool};
 use crate::commands::sessions::oddities;
 use crate::exit::{Exit, Failure};
+use crate::parallel::{batches, in_parallel};
+
+/// Files up to this are read by one thread each.
+const SMALL: u64 = 1 << 20;
+
+/// So many of them are looked at before the first is told.
+const BATCH: usize = 64;
 
 /// A file to look at.
 pub(crate) struct Target {
@@ -42,7 +49,38 @@ pub(crate) struct Examined {
     pub(crate) has_gaps: bool,
 }
 
+/// Looks at all of them, in their order, several at once.
+pub(crate) fn examine_all<'a>(
+    targets: &'a [Target],
+    options: &'a ReadOptions,
+) -> impl Iterator<Item = (&'a Target, Result<Examined, Failure>)> {
+    batches(targets, BATCH, SMALL, |target| target.len)
+        .flat_map(|batch| batch.iter().zip(in_parallel(batch, |target| target.examine(options))))
+}
+
 impl Target {
+    /// A file of which nothing more is known.
+    pub(crate) fn of_file(path: &Path, len: u64) -> Self {
+        Self { path: path.to_owned(), len, of: Of::Nobody }
+    }
+
+    /// The transcript of an agent.
+    pub(crate) fn of_agent(found: Found) -> Self {
+        Self { path: found.path().to_owned(), len: found.entry.len, of: Of::Agent(found) }
+    }
+
+    /// The log of one of the store's sessions.
+    pub(crate) fn of_store(store: &Store, listed: &Listed) -> Self {
+        let session = store.session(&listed.key).ok().map(|session| match listed.place {
+            Place::Archived(number) => session.archived(number),
+            _ => session,
+        });
+        // The key of a session whose header is damaged may not be known: then it is a file like any other.
+        let is_it = |session: &Session| session.path().is_ok_and(|path| path.as_ref() == Some(&listed.path));
+        let of = session.filter(is_it).map_or(Of::Nobody, Of::Store);
+        Self { path: listed.path.clone(), len: listed.len, of }
+    }
+
     /// Reads all of it. The options' progress counts each byte once.
     pub(crate) fn examine(&self, options: &ReadOptions) -> Result<Examined, Failure> {
         let (log, packed) = match &self.of {

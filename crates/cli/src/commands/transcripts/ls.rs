@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use jsonl_core::ReadOptions;
 
 use super::rows::{Ids, Row};
-use crate::agents::{Agents, CATALOG, Found, Titles, Wanted, catalog_in, in_parallel, spool};
+use crate::agents::{Agents, CATALOG, Found, Titles, Wanted, catalog_in, spool};
 use crate::args::Ls;
 use crate::commands::ls::terminal_width;
 use crate::commands::table;
 use crate::exit::{Exit, Failure};
 use crate::human::{age, count, name, one_line, plural, size};
 use crate::out::{Out, Paint};
+use crate::parallel::in_parallel;
 use crate::store::Home;
 
 /// People get so many rows if they don't say how many.

@@ -164,8 +164,8 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    pub(crate) fn of(all: &[Found]) -> Self {
-        let mut ids: Vec<&str> = all.iter().map(|found| &*found.id).collect();
+    pub(crate) fn of<'a>(all: impl IntoIterator<Item = &'a Found>) -> Self {
+        let mut ids: Vec<&str> = all.into_iter().map(|found| &*found.id).collect();
         ids.sort_unstable();
         let repeated =
             ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].to_owned()).collect();

@@ -16,13 +16,14 @@ use self::needle::{Hit, Needle, Scope, Snippet};
 use super::is_by;
 use super::rows::Ids;
 use super::show::is_told_apart;
-use crate::agents::{Agents, Found, OWN, Wanted, in_parallel, spool};
+use crate::agents::{Agents, Found, OWN, Wanted, spool};
 use crate::args::Search;
 use crate::commands::shrunk;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::human::{count, name, plural, size};
 use crate::out::{Out, Paint};
+use crate::parallel::{batches, in_parallel};
 use crate::progress::Progress;
 use crate::store::Home;
 
@@ -82,15 +83,13 @@ pub(crate) fn run(args: &Search, home: &Home, out: &mut Out) -> Result<Exit, Fai
         interrupted: &interrupted,
         progress: &progress,
     };
-    let mut left = &targets[..];
-    while !left.is_empty() && !search.is_over() {
-        let small = left.iter().take(BATCH).take_while(|target| target.len <= SMALL).count();
-        let (batch, rest) = left.split_at(small.max(1));
-        left = rest;
-        if small > 1 {
-            search.several(batch, out)?;
-        } else {
-            search.one(&batch[0], out)?;
+    for batch in batches(&targets, BATCH, SMALL, |target| target.len) {
+        if search.is_over() {
+            break;
+        }
+        match batch {
+            [target] => search.one(target, out)?,
+            several => search.several(several, out)?,
         }
     }
     let found = search.found;

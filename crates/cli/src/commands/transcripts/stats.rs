@@ -11,13 +11,14 @@ use jsonl_core::ReadOptions;
 use serde::Serialize;
 
 use super::show::is_told_apart;
-use crate::agents::{Agents, Found, OWN, Titles, Wanted, in_parallel, spool};
+use crate::agents::{Agents, Found, OWN, Titles, Wanted, spool};
 use crate::args::{By, Stats};
 use crate::commands::table;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::human::{count, name, one_line, path, plural, size};
 use crate::out::{Out, Paint};
+use crate::parallel::{batches, in_parallel};
 use crate::progress::Progress;
 use crate::store::Home;
 
@@ -106,13 +107,9 @@ pub(crate) fn run(args: &Stats, home: &Home, out: &mut Out) -> Result<Exit, Fail
         Err(failure) => out.complain(&failure),
     };
     // Files side by side are quicker than parts of a file side by side, where there are enough of them.
-    let mut left = &all[..];
-    while !left.is_empty() {
-        let few = left.iter().take(BATCH).take_while(|found| found.entry.len <= LARGE).count();
-        let (batch, rest) = left.split_at(few.max(1));
-        left = rest;
+    for batch in batches(&all, BATCH, LARGE, |found| found.entry.len) {
         let options = ReadOptions::new().progress(progress.bytes_done.clone());
-        let options = if few > 1 { options.threads(1) } else { options };
+        let options = if batch.len() > 1 { options.threads(1) } else { options };
         let tallies = in_parallel(batch, |found| counted(found, &options));
         batch.iter().zip(tallies).for_each(|(found, tally)| merge(found, tally, out));
     }

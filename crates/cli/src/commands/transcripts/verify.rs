@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use annals_formats::transcript::{Effect, Problem};
-use annals_session::{ListOptions, Listed, Place, Session, Store};
+use annals_session::{ListOptions, Session};
 use jsonl_core::{DamageKind, ReadOptions, Seals};
 use serde::Serialize;
 
-use super::examine::{Examined, Of, Target};
+use super::examine::{Examined, Of, Target, examine_all};
 use super::show::is_told_apart;
 use crate::agents::{Agents, Found, Wanted};
 use crate::args::Verify;
@@ -61,10 +61,9 @@ pub(crate) fn run(args: &Verify, home: &Home, out: &mut Out) -> Result<Exit, Fai
     let options = options.progress(progress.bytes_done.clone());
     let mut worst = Exit::Done;
     let mut counts = Counts::default();
-    for target in &targets {
-        match verify(target, args, &options, &mut counts, out) {
-            Ok(exit) => worst = worst.max(exit),
-            Err(failure @ (Failure::Pipe | Failure::Output(_))) => return Err(failure),
+    for (target, examined) in examine_all(&targets, &options) {
+        match examined {
+            Ok(examined) => worst = worst.max(tell(target, examined, args.limit, &mut counts, out)?),
             Err(failure) => out.complain(&failure),
         }
     }
@@ -104,12 +103,12 @@ fn targets(args: &Verify, home: &Home, out: &mut Out) -> Result<Vec<Target>, Fai
     if args.names.is_empty() {
         let all = agents.all(out).into_iter().filter(|found| wanted.takes(found)).collect();
         for found in wanted.in_project(all) {
-            targets.push(of_agent(found));
+            targets.push(Target::of_agent(found));
         }
         if wanted.own() {
             let list = wanted.list_own(ListOptions::new().titles(false).archived(true), home, out)?;
             let store = home.store()?;
-            targets.extend(list.sessions.iter().map(|listed| of_store(&store, listed)));
+            targets.extend(list.sessions.iter().map(|listed| Target::of_store(&store, listed)));
         }
         return Ok(targets);
     }
@@ -154,38 +153,20 @@ fn own_among(found: &[files::Found], home: &Home) -> HashMap<PathBuf, Session> {
     let list = store.list(&ListOptions::new().titles(false).archived(true));
     for listed in list.map(|list| list.sessions).unwrap_or_default() {
         let path = real(&listed.path).and_then(|real| below.get(&real));
-        if let (Some(path), Of::Store(session)) = (path, of_store(&store, &listed).of) {
+        if let (Some(path), Of::Store(session)) = (path, Target::of_store(&store, &listed).of) {
             own.insert((*path).clone(), session);
         }
     }
     own
 }
 
-/// The transcript of an agent.
-pub(crate) fn of_agent(found: Found) -> Target {
-    Target { path: found.path().to_owned(), len: found.entry.len, of: Of::Agent(found) }
-}
-
-/// The log of one of the store's sessions.
-pub(crate) fn of_store(store: &Store, listed: &Listed) -> Target {
-    let session = store.session(&listed.key).ok().map(|session| match listed.place {
-        Place::Archived(number) => session.archived(number),
-        _ => session,
-    });
-    // The key of a session whose header is damaged may not be known: then it is a file like any other.
-    let is_it = |session: &Session| session.path().is_ok_and(|path| path.as_ref() == Some(&listed.path));
-    let of = session.filter(is_it).map_or(Of::Nobody, Of::Store);
-    Target { path: listed.path.clone(), len: listed.len, of }
-}
-
-fn verify(
+fn tell(
     target: &Target,
-    args: &Verify,
-    options: &ReadOptions,
+    examined: Examined,
+    limit: usize,
     counts: &mut Counts,
     out: &mut Out,
 ) -> Result<Exit, Failure> {
-    let examined = target.examine(options)?;
     let ((verdict, exit), effect) = (examined.verdict(), examined.effect());
     let Examined { report, packed, problems, oddities, .. } = examined;
     let path = target.path.display().to_string();
@@ -247,7 +228,7 @@ fn verify(
     for line in packed.iter().map(ToString::to_string).chain(oddities) {
         out.line(format_args!("             {}", name(&line)))?;
     }
-    print_problems(&problems.unwrap_or_default(), args.limit, out)?;
+    print_problems(&problems.unwrap_or_default(), limit, out)?;
     match effect {
         Effect::Nothing => {}
         Effect::Prevents => {

@@ -1,0 +1,37 @@
+//! What can be said of a file of ours whatever is in it.
+
+use std::fs;
+use std::path::Path;
+
+use super::findings::{Findings, Kind};
+use super::{Kept, Look, at_home, command_on};
+use crate::commands::transcripts::examine::Target;
+use crate::human::plural;
+
+/// Somebody has to look at it: annals writes something into each file of its own when it makes it.
+pub(super) const EMPTY: &str = "empty, so it was begun and never written to, or somebody has emptied it";
+
+pub(super) fn len_of(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// A store that is one file.
+pub(super) fn of_file(who: &'static str, holds: Vec<String>, path: &Path, findings: &mut Findings) -> Kept {
+    let len = len_of(path);
+    if len == 0 {
+        findings.add(Kind::Unfinished, who, String::from(EMPTY), None);
+    }
+    Kept { who, holds: holds.join(", "), len, paths: vec![path.to_owned()] }
+}
+
+/// A log that belongs to a store: whether each of its lines is a record.
+pub(super) fn judge(who: &'static str, path: &Path, look: &Look, findings: &mut Findings) {
+    match Target::of_file(path, len_of(path)).examine(&look.options) {
+        Ok(examined) if examined.report.is_clean() || examined.report.is_in_flight() => {}
+        Ok(examined) => {
+            let text = format!("{}: {}", at_home(path), plural(examined.report.damaged(), "damaged line"));
+            findings.add(Kind::Damaged, who, text, Some(command_on("annals verify", path)));
+        }
+        Err(failure) => findings.failure(who, &failure),
+    }
+}
