@@ -130,12 +130,17 @@ pub(crate) struct Metadata {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What is taken out is kept in the store's folder `removed`, unless --discard says
-otherwise. Sequence numbers stay. Example:
-  annals compact --dry-run main")]
+otherwise. Sequence numbers stay. Examples:
+  annals compact --dry-run main
+  annals compact --all")]
 pub(crate) struct Compact {
     /// The sessions
-    #[arg(required = true, value_name = "KEY")]
+    #[arg(required_unless_present = "all", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
+
+    /// All active sessions in which messages are hidden
+    #[arg(long, conflicts_with = "keys")]
+    pub(crate) all: bool,
 
     /// Keep nothing of what is taken out
     #[arg(long)]

@@ -196,6 +196,28 @@ fn what_could_be_given_back_is_no_fault() {
 }
 
 #[test]
+fn many_sessions_are_compacted_by_one_command() {
+    let place = Place::new();
+    for key in ["a", "b", "c", "d", "e", "new\nline", "with nothing hidden"] {
+        place.annals_with(&["append", key], &b"{\"role\":\"user\",\"content\":\"hi\"}\n".repeat(2)).check(0);
+    }
+    for key in ["a", "b", "c", "d", "e", "new\nline"] {
+        place.annals(&["truncate", "--keep-last", "1", key]).check(0);
+    }
+    let told = place.annals(&["doctor"]).check(0).out;
+    assert!(told.contains("and 1 more") && told.contains("  annals compact --all\n"), "{told}");
+    assert!(!told.contains("annals compact a"), "{told}");
+    let done = place.annals(&["--json", "compact", "--all"]).check(0).objects();
+    assert_eq!(done.len(), 6, "{done:?}");
+    assert!(done.iter().all(|object| object["removed"] == 1), "{done:?}");
+    assert_eq!(findings(&doctor(&place, 0)), []);
+    let again = place.annals(&["compact", "--all"]).check(0);
+    assert!(again.out.is_empty() && again.talk.contains("no messages are hidden"), "{again:?}");
+    place.annals(&["compact"]).check(2);
+    place.annals(&["compact", "--all", "a"]).check(2);
+}
+
+#[test]
 fn an_unfinished_line_is_told_and_no_fault() {
     let place = user();
     let log = session(&place, "first.jsonl");

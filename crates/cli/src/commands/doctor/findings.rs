@@ -123,6 +123,9 @@ impl Findings {
 
 /// Where there are many, they are looked at together.
 fn rest_of(kind: Kind, who: &str) -> Option<String> {
+    if (kind, who) == (Kind::Space, "sessions") {
+        return Some(String::from("compact --all"));
+    }
     let agent = match who {
         "sessions" => Some(OWN),
         _ => who.parse::<Agent>().ok().map(Agent::name),

@@ -1,6 +1,6 @@
 //! `annals truncate`, `summary`, `metadata`, `compact`, `fork`: what changes a session.
 
-use annals_session::{CompactOptions, Truncate as Cut};
+use annals_session::{CompactOptions, ListOptions, Store, Truncate as Cut};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -108,10 +108,22 @@ struct CompactedObject<'a> {
     kept_in: Option<String>,
 }
 
+/// The keys of active sessions in which messages are hidden.
+fn with_hidden(store: &Store, out: &mut Out) -> Result<Vec<String>, Failure> {
+    let list = store.list(&ListOptions::new().titles(false))?;
+    list.unlisted.into_iter().for_each(|unlisted| out.complain(&unlisted.error.into()));
+    let with_hidden = list.sessions.into_iter().filter(|listed| listed.hidden() > 0);
+    Ok(with_hidden.map(|listed| listed.key).collect())
+}
+
 pub(crate) fn compact(args: &Compact, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let store = home.store()?;
     let options = CompactOptions::new().keep_removed(!args.discard).dry_run(args.dry_run);
-    for key in &args.keys {
+    let all = if args.all { with_hidden(&store, out)? } else { Vec::new() };
+    if args.all && all.is_empty() {
+        out.note("no messages are hidden in any session");
+    }
+    for key in args.keys.iter().chain(&all) {
         let done = home.existing(&store, key).and_then(|session| Ok((session.compact(&options)?, session)));
         let (compacted, session) = match done {
             Ok(done) => done,
