@@ -91,7 +91,9 @@ fn exit_of_session(error: &annals_session::Error) -> Exit {
     use annals_session::Error as Session;
     match error {
         Session::Log(error) => exit_of_log(error),
-        Session::NotFound { .. } | Session::NoSuchRecord { .. } => Exit::NotFound,
+        Session::NotFound { .. } | Session::NoSuchArchive { .. } | Session::NoSuchRecord { .. } => {
+            Exit::NotFound
+        }
         Session::Archived { .. } | Session::Exists { .. } => Exit::Findings,
         Session::KeyLen { .. } | Session::NotMetadata { .. } | Session::OwnAlias { .. } => Exit::Usage,
         Session::NotAMessage { .. } | Session::KeyMismatch { .. } => Exit::Damaged,

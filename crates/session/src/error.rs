@@ -28,6 +28,16 @@ pub enum Error {
         /// Its key.
         key: String,
     },
+    /// The session does not have this archive.
+    #[error("session {key:?} has no archive {number}; there is {}", listed(there))]
+    NoSuchArchive {
+        /// Its key.
+        key: String,
+        /// The archive's number that was asked for.
+        number: u64,
+        /// The numbers that there are.
+        there: Vec<u64>,
+    },
     /// The session is archived, so it can be read only.
     #[error("session {key:?} is archived; restore it, or begin anew under its key")]
     Archived {
@@ -112,6 +122,13 @@ pub enum Error {
         /// The newest that is known.
         known: u64,
     },
+}
+
+fn listed(numbers: &[u64]) -> String {
+    if numbers.is_empty() {
+        return String::from("none");
+    }
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A result with this crate's [`Error`].

@@ -62,7 +62,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`] if there is an active one; [`Error::NotFound`]; [`Error::Io`].
+    /// [`Error::Exists`] if there is an active one; [`Error::NotFound`] if there is no archive, [`Error::NoSuchArchive`] if there is none
+    /// with this number; [`Error::Io`].
     pub fn restore(&self, number: Option<u64>) -> Result<u64> {
         let to = self.inner.active_path(&self.name);
         let dir = self.inner.archive_dir(&self.name);
@@ -71,8 +72,11 @@ impl Session {
                 return Err(Error::Exists { key: self.key.to_string() });
             }
             let numbers = self.archives()?;
-            let number = number.or_else(|| numbers.last().copied()).filter(|number| numbers.contains(number));
-            let number = number.ok_or_else(|| self.not_found())?;
+            let newest = numbers.last().copied().ok_or_else(|| self.not_found())?;
+            let number = number.unwrap_or(newest);
+            if !numbers.contains(&number) {
+                return Err(Error::NoSuchArchive { key: self.key.to_string(), number, there: numbers });
+            }
             let from = dir.join(format!("{number}.jsonl"));
             fs::rename(&from, &to).map_err(Error::io("restore", &from))?;
             sync_folder(&self.inner.dir)?;

@@ -155,7 +155,11 @@ fn orca_archiving_again_never_overwrites() {
     assert_eq!(session.restore(Some(2)).unwrap(), 2);
     assert!(matches!(session.restore(None), Err(Error::Exists { .. })));
     assert_eq!(session.archive().unwrap(), 4);
-    assert!(matches!(session.restore(Some(2)), Err(Error::NotFound { .. })));
+    let error = session.restore(Some(2)).unwrap_err();
+    assert!(
+        matches!(&error, Error::NoSuchArchive { number: 2, there, .. } if *there == [1, 3, 4]),
+        "{error}"
+    );
 }
 
 #[test]

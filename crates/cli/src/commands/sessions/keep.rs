@@ -47,17 +47,6 @@ pub(crate) fn archive(args: &Archive, home: &Home, out: &mut Out) -> Result<Exit
 pub(crate) fn restore(args: &Restore, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let store = home.store()?;
     let session = home.existing(&store, &args.key)?;
-    if let Some(wanted) = args.number {
-        let archives = session.archives()?;
-        if !archives.contains(&wanted) {
-            let there = match &archives[..] {
-                [] => String::from("none"),
-                all => all.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
-            };
-            let text = format!("{}: there is no archive {wanted}; there is {there}", name(session.key()));
-            return Err(Failure::Told(Exit::NotFound, text));
-        }
-    }
     let number = session.restore(args.number)?;
     if out.json {
         out.object(&ArchivedObject { key: session.key(), dry_run: false, number: Some(number) })?;

@@ -26,8 +26,8 @@ pub(crate) fn run(args: &Show, target: &str, home: &Home, out: &mut Out) -> Resu
         Some(number) => {
             let archived = session.archived(number);
             if archived.exists()?.is_none() {
-                let text = format!("session {:?} has no archive {number}", name(session.key()));
-                return Err(Failure::Told(Exit::NotFound, text));
+                let (key, there) = (session.key().to_owned(), session.archives()?);
+                return Err(annals_session::Error::NoSuchArchive { key, number, there }.into());
             }
             archived
         }
