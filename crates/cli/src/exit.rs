@@ -106,6 +106,7 @@ fn exit_of_memory(error: &annals_memory::Error) -> Exit {
     match error {
         Memory::Log(error) => exit_of_log(error),
         Memory::Incomplete { .. } => Exit::Damaged,
+        Memory::NotAMemory { .. } => Exit::Usage,
         Memory::NotActive { .. } => Exit::Findings,
         Memory::NoContent | Memory::UnknownKind { .. } => Exit::Usage,
         _ => exit_of_io(error.io_kind()),
@@ -229,6 +230,9 @@ impl Display for Failure {
                 f.write_str(&name(&error.to_string()))?;
                 f.write_str(match error {
                     annals_memory::Error::Incomplete { .. } => " (--accept-loss)",
+                    annals_memory::Error::NotAMemory { .. } => {
+                        "; if it is one, annals log repair --force takes out what is damaged"
+                    }
                     _ => what_next(error.io_kind()),
                 })
             }

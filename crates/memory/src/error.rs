@@ -23,6 +23,16 @@ pub enum Error {
         /// What is missing.
         loss: Box<Loss>,
     },
+    /// Hardly a line of a file is anything that a memory holds, so it may be something else. Nothing was written.
+    #[error("{}: {records} lines are a memory's and {others} are not, so it may be no memory at all; nothing was changed", path.display())]
+    NotAMemory {
+        /// The file.
+        path: PathBuf,
+        /// Lines that a memory may have.
+        records: u64,
+        /// The other ones, damaged lines and records of something else.
+        others: u64,
+    },
     /// There is no active item with this id: it was forgotten, replaced, or never there. Nothing was written.
     #[error("item {id} is not active: already forgotten, or never there")]
     NotActive {

@@ -187,6 +187,7 @@ impl Memory {
         let log = options.read_options().open(writer.path())?;
         let mut view = View::build(log, options, Writers::Locked)?;
         let loss = view.index.loss();
+        view.require_memory()?;
         if !loss.is_empty() && !options.accept_loss {
             return Err(Error::Incomplete { path: path.to_owned(), loss: Box::new(loss) });
         }

@@ -21,6 +21,9 @@ use crate::time;
 /// First read of a record at an offset; longer ones are read further.
 const RECORD_LEN: u64 = 1 << 10;
 
+/// A record of a memory's shows that a file is one, whatever becomes of so many other lines.
+const RECORDS_WORTH: u64 = 10;
+
 /// Up to so many items are read one by one; more, in one pass over the log.
 const FEW: usize = 512;
 
@@ -87,6 +90,24 @@ impl View {
             return Ok(self);
         }
         Err(Error::Incomplete { path: self.log.path().to_owned(), loss: Box::new(loss) })
+    }
+
+    /// Looks whether this may be a memory at all, as everybody does who is about to write to it: somebody may have mistyped a path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAMemory`] if no line is anything that a memory holds; or if there is a loss that nobody has accepted yet, and hardly
+    /// a line (one in eleven) is.
+    pub fn require_memory(&self) -> Result<()> {
+        let Report { records, odd, damaged, .. } = self.index.report;
+        // Items may be odd, and in several ways.
+        let items = self.index.slots.len() as u64 + u64::from(self.index.has_header);
+        let ours = records.saturating_sub(odd).max(items);
+        let others = damaged + records.saturating_sub(ours);
+        if others <= RECORDS_WORTH * ours || (ours > 0 && self.index.loss().is_empty()) {
+            return Ok(());
+        }
+        Err(Error::NotAMemory { path: self.log.path().to_owned(), records: ours, others })
     }
 
     /// The path it was opened with.

@@ -167,6 +167,20 @@ fn a_memory_that_somebody_holds_is_busy_and_can_be_read() {
 }
 
 #[test]
+fn another_file_is_not_made_a_memory() {
+    let place = Place::new();
+    for text in ["root:x:0:0\n", "{\"type\":\"user\"}\n"] {
+        let path = place.file("elsewhere/file", text);
+        for command in [&["add", "x"][..], &["compact"], &["compact", "--dry-run"], &["forget", "1"]] {
+            let said = place
+                .annals(&[&["memory", "--accept-loss", "--file", path.to_str().unwrap()], command].concat());
+            assert!(said.check(2).talk.contains("no memory at all"), "{command:?}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text, "{command:?}");
+        }
+    }
+}
+
+#[test]
 fn wrong_input_is_said() {
     let place = Place::new();
     assert!(place.annals(&["memory", "list"]).check(0).talk.contains("nothing is remembered"));

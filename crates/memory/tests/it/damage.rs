@@ -167,6 +167,35 @@ fn a_damaged_line_is_an_error_until_it_is_accepted_and_its_id_is_not_given_out()
     assert!(newest(&place.open()).contains(&id));
 }
 
+/// Somebody may have mistyped a path: what is no memory is not made one, and nothing is written into it.
+#[test]
+fn a_file_that_is_no_memory_is_left_alone() {
+    let text = "root:x:0:0:root:/root:/bin/bash\n".repeat(12);
+    let json = "{\"type\":\"user\",\"message\":{\"role\":\"user\",\"content\":\"hi\"}}\n".repeat(12);
+    let log = String::from_utf8(log(true)).unwrap();
+    let item = log.lines().nth(1).unwrap();
+    for (other, loss) in [(text.as_str(), true), (json.as_str(), false)] {
+        let place = Place::holding(other.as_bytes());
+        for options in [place.options(), place.options().accept_loss(true)] {
+            let Err(error) = options.open(&place.path) else { panic!("{other}") };
+            assert!(matches!(error, Error::NotAMemory { records: 0, others: 12, .. }), "{error}");
+            assert_eq!(place.text(), other);
+        }
+        // Looking is possible, where nothing is lost.
+        assert_eq!(place.options().view(&place.path).is_err(), loss);
+        // One item tells that it is one; of lines that are damaged, ten.
+        let place = Place::holding(format!("{other}{item}\n").as_bytes());
+        let opened = place.options().accept_loss(true).open(&place.path);
+        match loss {
+            true => assert!(matches!(opened, Err(Error::NotAMemory { records: 1, others: 12, .. }))),
+            false => assert_eq!(opened.unwrap().count().unwrap(), 1),
+        }
+        let few: String = text.lines().take(10).map(|line| format!("{line}\n")).collect();
+        let place = Place::holding(format!("{few}{item}\n").as_bytes());
+        place.options().accept_loss(true).open(&place.path).unwrap();
+    }
+}
+
 /// A line that is only torn was never acknowledged; one that somebody has closed with a newline, and then nothing, may
 /// have been.
 #[test]

@@ -22,6 +22,7 @@ struct CompactedObject {
 pub(super) fn compact(args: &Compact, place: &Place, out: &mut Out) -> Result<Exit, Failure> {
     let done = if args.dry_run {
         let Some(view) = place.view(true)? else { return Ok(Exit::Done) };
+        view.require_memory()?;
         let kept = view.active(&Filter::new())?.len();
         let removed = view.verify()?.items - kept;
         let len_before = std::fs::metadata(&place.path).map_or(0, |metadata| metadata.len());
