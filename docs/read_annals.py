@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Reads annals's files, written from format.md alone; nothing but Python's standard library.
 
-usage: read_annals.py log|session|memory|trust FILE
+usage: read_annals.py log|session|memory|trust|catalog FILE
 
 Prints JSON lines: of a log what each line is, of a session its visible messages and its state, of a memory its active
-items, newest first, of a trust store what stands about each path or set.
+items, newest first, of a trust store what stands about each path or set, of a catalog its sessions, as they appeared.
 """
 
 import hashlib
@@ -244,13 +244,149 @@ def trust(path):
         yield {"files": names, "state": "in doubt" if subject in in_doubt else what, "sha256": digests}
 
 
+# What a sighting says of a session that takes the place of what was said before, and what only fills what is empty.
+LAST = (
+    "worktree_path_observed",
+    "worktree_realpath",
+    "worktree_registry_name",
+    "git_common_dir",
+    "branch_current",
+    "head_last_seen",
+)
+FIRST = ("branch_at_start", "head_at_start", "first_prompt_preview", "cwd")
+FINGERPRINTS = ("first_human_prompt_v1", "lineage_prefix_v1")
+
+
+def new_session(stable_id, ts):
+    nothing = ("alias", "parent_session_id", "identity_resolution", "closed_at", "closed_reason") + LAST + FIRST
+    lists = ("claude_session_ids", "transcript_files", "parent_candidate_ids", "tasks", "projects")
+    return {
+        "stable_id": stable_id,
+        **{name: None for name in nothing},
+        **{name: [] for name in lists},
+        "fingerprints": {name: None for name in FINGERPRINTS},
+        "parent_candidates_omitted_count": 0,
+        "activity_state": "active",
+        "outcome": "open",
+        "created_at": ts,
+        "last_progress_at": ts,
+    }
+
+
+def text_in(members, name):
+    """A text with something in it; anything else counts as absent."""
+    value = members.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def object_in(members, name):
+    return members.get(name) if isinstance(members.get(name), dict) else {}
+
+
+def list_in(members, name, kind):
+    items = members.get(name) if isinstance(members.get(name), list) else []
+    return [item for item in items if isinstance(item, kind) and (item or kind is dict)]
+
+
+def is_later(a, b):
+    a, b = time_of(a), time_of(b)
+    return a is not None and (b is None or a > b)
+
+
+def setting(session, name, payload, of):
+    """null takes away, a text is set, anything else changes nothing."""
+    if of in payload and (payload[of] is None or text_in(payload, of)):
+        session[name] = payload[of]
+
+
+def add_candidates(session, new, names):
+    def key(candidate):
+        return next((text_in(candidate, name) for name in names if text_in(candidate, name)), None)
+
+    for candidate in new:
+        known = [key(other) for other in session["parent_candidate_ids"]]
+        if key(candidate) and key(candidate) not in known:
+            session["parent_candidate_ids"].append(candidate)
+
+
+def see(session, payload):
+    own_id, file = text_in(payload, "claude_session_id"), object_in(payload, "transcript_file")
+    if own_id and own_id not in session["claude_session_ids"]:
+        session["claude_session_ids"].append(own_id)
+    if text_in(file, "path"):
+        known = [other for other in session["transcript_files"] if other.get("path") == file["path"]]
+        if known:
+            known[0].update(file)
+        else:
+            session["transcript_files"].append(file)
+    for name in FINGERPRINTS:
+        if session["fingerprints"][name] is None:
+            session["fingerprints"][name] = text_in(object_in(payload, "fingerprints"), name)
+    for name in LAST:
+        session[name] = text_in(payload, name) or session[name]
+    for name in FIRST:
+        session[name] = session[name] or text_in(payload, name)
+    if payload.get("identity_resolution") is not None:
+        session["identity_resolution"] = payload["identity_resolution"]
+    omitted = payload.get("parent_candidates_omitted_count")
+    if type(omitted) is int and 0 <= omitted < 1 << 64:
+        session["parent_candidates_omitted_count"] = omitted
+    add_candidates(session, list_in(payload, "parent_candidate_ids", dict), ("stable_id", "parent_id", "id"))
+    if session["activity_state"] == "archived":
+        session["activity_state"] = "active"
+
+
+def close(session, payload, ts):
+    outcome = text_in(payload, "outcome")
+    session["outcome"] = outcome or session["outcome"]
+    session["closed_at"] = None if outcome == "open" else ts
+    if "closed_reason" in payload and (payload["closed_reason"] is None or isinstance(payload["closed_reason"], str)):
+        session["closed_reason"] = payload["closed_reason"]
+
+
+def apply(session, op, payload, ts):
+    if op == "session_seen":
+        see(session, payload)
+    elif op in ("session_link", "session_unlink"):
+        for name in ("tasks", "projects"):
+            named, old = list_in(payload, name, str), session[name]
+            if op == "session_unlink":
+                session[name] = [value for value in old if value not in named]
+            elif payload.get("remove") is not True:
+                old.extend(value for value in dict.fromkeys(named) if value not in old)
+    elif op == "alias_set":
+        setting(session, "alias", payload, "alias")
+    elif op == "parent_set":
+        setting(session, "parent_session_id", payload, "parent_session_id")
+    elif op == "close":
+        close(session, payload, ts)
+    elif op == "sweep":
+        session["activity_state"] = text_in(payload, "activity_state") or session["activity_state"]
+        ts = text_in(payload, "effective_last_progress") or ""
+    elif op == "manual_link":
+        add_candidates(session, list_in(payload, "parent_candidate_ids", dict), ("parent_id", "id"))
+    if is_later(ts, session["last_progress_at"]):
+        session["last_progress_at"] = ts
+
+
+def catalog(path):
+    sessions = {}
+    for kind, values, _, _ in lines(path):
+        for value in (value for value in values if isinstance(value, dict)):
+            op, stable_id, ts = text_in(value, "op"), text_in(value, "stable_id"), text_in(value, "ts") or ""
+            if op and stable_id and (kind == "record" or ts):
+                session = sessions.setdefault(stable_id, new_session(stable_id, ts))
+                apply(session, op, object_in(value, "payload"), ts)
+    yield from sessions.values()
+
+
 def log(path):
     for kind, _, _, _ in lines(path):
         yield {"line": kind}
 
 
 def main():
-    readers = {"log": log, "session": session, "memory": memory, "trust": trust}
+    readers = {"log": log, "session": session, "memory": memory, "trust": trust, "catalog": catalog}
     if len(sys.argv) != 3 or sys.argv[1] not in readers:
         sys.exit(__doc__)
     for value in readers[sys.argv[1]](sys.argv[2]):

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use annals_catalog::Catalog;
 use annals_memory::{Filter, Kind, MemoryOptions, NewItem};
 use annals_session::{Durability, StoreOptions, Truncate};
 use annals_trust::{Decided, Trust};
@@ -159,6 +160,67 @@ fn trust_stores_are_read_alike() {
         let listed = Trust::open(&copy).list().unwrap();
         let expected: Vec<_> =
             listed.iter().map(|entry| (entry.paths.clone(), state(entry).to_owned())).collect();
+        assert_eq!(found, expected, "variant {number}");
+    }
+}
+
+/// Events of every kind, also such as nobody writes.
+const EVENTS: [&str; 16] = [
+    r#""op":"session_seen","payload":{"claude_session_id":"c1","cwd":"/w","branch_at_start":"main","branch_current":"main"}"#,
+    r#""op":"session_seen","payload":{"claude_session_id":"c2","cwd":"/v","branch_at_start":"x","branch_current":"x","identity_resolution":{"why":[1]}}"#,
+    r#""op":"session_seen","payload":{"claude_session_id":"c1","transcript_file":{"path":"/t","size":1,"mtime":"a"},"parent_candidates_omitted_count":3}"#,
+    r#""op":"session_seen","payload":{"transcript_file":{"path":"/t","size":2,"last_uuid":"u"},"fingerprints":{"lineage_prefix_v1":"ab"}}"#,
+    r#""op":"session_seen","payload":{"parent_candidate_ids":[{"stable_id":"p"},{"id":"q","parent_id":"r"},{},7,{"id":"p"}],"parent_candidates_omitted_count":-1}"#,
+    r#""op":"manual_link","payload":{"parent_candidate_ids":[{"stable_id":"s"},{"id":"r"},{"parent_id":"t"}]}"#,
+    r#""op":"session_link","payload":{"tasks":["a","b","a",1],"projects":["ferry"]}"#,
+    r#""op":"session_link","payload":{"tasks":["gone"],"projects":[],"remove":true}"#,
+    r#""op":"session_unlink","payload":{"tasks":["b"],"projects":"ferry"}"#,
+    r#""op":"alias_set","payload":{"alias":"relay"}"#,
+    r#""op":"parent_set","payload":{"parent_session_id":null}"#,
+    r#""op":"close","payload":{"outcome":"merged","closed_reason":""}"#,
+    r#""op":"sweep","payload":{"activity_state":"archived","effective_last_progress":"2031-01-01T00:00:00.000Z"}"#,
+    r#""op":"session_seen","payload":{"claude_session_id":7,"cwd":[]}"#,
+    r#""op":"close","payload":{"outcome":"open","closed_reason":null}"#,
+    r#""op":"of another version","payload":{"alias":"none"}"#,
+];
+
+#[test]
+fn catalogs_are_read_alike() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let written = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../catalog/tests/testdata/sessions-db/main/sessions-db-events.jsonl");
+    let mut log = fs::read_to_string(written).unwrap();
+    for (number, event) in (10..).zip(EVENTS.iter().chain(&EVENTS[8..])) {
+        // One session with most of it, another with all.
+        let id = if number % 5 == 0 { "sess_2" } else { "sess_1" };
+        log += &format!(
+            "{{\"ts\":\"2031-01-0{}T00:00:{number}.000Z\",\"stable_id\":\"{id}\",{event}}}\n",
+            number % 9 + 1
+        );
+    }
+    for event in EVENTS {
+        log += &format!("{{\"stable_id\":\"sess_3\",{event}}}\n");
+    }
+    // Sealed records behind what is torn are found, too.
+    let own = Catalog::open(place.path("own"));
+    own.init().unwrap();
+    fs::write(own.log_path(), &log).unwrap();
+    own.set_alias("sess_1", Some("again")).unwrap();
+    let log = fs::read(own.log_path()).unwrap();
+    for (number, variant) in variants(&log).into_iter().enumerate() {
+        let copy = place.file(&format!("{number}/sessions-db-events.jsonl"), variant);
+        let (projection, _) = Catalog::open(copy.parent().unwrap()).verify().unwrap();
+        let expected: Vec<Value> =
+            projection.sessions().map(|session| serde_json::to_value(session).unwrap()).collect();
+        assert!(number > 0 || expected.len() > 5, "{expected:?}");
+        let mut found = read("catalog", &copy).unwrap();
+        // What is never written where there is none.
+        for session in &mut found {
+            session.as_object_mut().unwrap().retain(|name, value| name != "cwd" || !value.is_null());
+        }
         assert_eq!(found, expected, "variant {number}");
     }
 }
