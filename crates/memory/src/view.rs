@@ -96,15 +96,18 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAMemory`] if no line is anything that a memory holds; or if there is a loss that nobody has accepted yet, and hardly
-    /// a line (one in eleven) is.
+    /// [`Error::NotAMemory`] if there are records, and none of them is a memory's; or if there is a loss that nobody has accepted yet, and
+    /// hardly a line (one in eleven) is a memory's. Up to ten damaged lines and nothing else may be what is left of one.
     pub fn require_memory(&self) -> Result<()> {
         let Report { records, odd, damaged, .. } = self.index.report;
         // Items may be odd, and in several ways.
         let items = self.index.slots.len() as u64 + u64::from(self.index.has_header);
         let ours = records.saturating_sub(odd).max(items);
-        let others = damaged + records.saturating_sub(ours);
-        if others <= RECORDS_WORTH * ours || (ours > 0 && self.index.loss().is_empty()) {
+        let foreign = records.saturating_sub(ours);
+        let others = damaged + foreign;
+        // Of a memory that has just begun, a power cut may have left a line of anything.
+        let is_drowned = others > RECORDS_WORTH * ours.max(1) && !self.index.loss().is_empty();
+        if !is_drowned && (ours > 0 || foreign == 0) {
             return Ok(());
         }
         Err(Error::NotAMemory { path: self.log.path().to_owned(), records: ours, others })

@@ -169,7 +169,7 @@ fn a_memory_that_somebody_holds_is_busy_and_can_be_read() {
 #[test]
 fn another_file_is_not_made_a_memory() {
     let place = Place::new();
-    for text in ["root:x:0:0\n", "{\"type\":\"user\"}\n"] {
+    for text in [&"root:x:0:0\n".repeat(11), "{\"type\":\"user\"}\n"] {
         let path = place.file("elsewhere/file", text);
         for command in [&["add", "x"][..], &["compact"], &["compact", "--dry-run"], &["forget", "1"]] {
             let said = place
