@@ -38,8 +38,10 @@ struct Kept {
     who: &'static str,
     /// What is there, in words.
     holds: String,
-    /// Bytes.
+    /// Bytes of what was said, learned or allowed.
     len: u64,
+    /// Bytes beside that, of which most can be made anew: caches, checkpoints, names.
+    beside: u64,
     paths: Vec<PathBuf>,
 }
 
@@ -89,7 +91,7 @@ fn print_kept(kept: &[Kept], out: &mut Out) -> Result<(), Failure> {
         head.push("WHERE");
     }
     let cells = |kept: &Kept| {
-        let mut cells = vec![kept.who.to_owned(), kept.holds.clone(), size(kept.len)];
+        let mut cells = vec![kept.who.to_owned(), kept.holds.clone(), size(kept.len + kept.beside)];
         if room >= WHERE_MIN {
             let paths: Vec<String> = kept.paths.iter().map(|path| at_home(path)).collect();
             cells.push(one_line(&paths.join(", "), room));

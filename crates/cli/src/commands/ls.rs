@@ -110,7 +110,7 @@ pub(super) fn terminal_width() -> Option<usize> {
 }
 
 /// The end of a path says more than its beginning.
-fn shortened(path: &str, width: usize) -> String {
+pub(super) fn shortened(path: &str, width: usize) -> String {
     let len = path.chars().count();
     if len <= width {
         return path.to_owned();

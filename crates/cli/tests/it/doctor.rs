@@ -196,6 +196,23 @@ fn what_could_be_given_back_is_no_fault() {
 }
 
 #[test]
+fn what_lies_beside_is_counted_too() {
+    let place = user();
+    let of = |who: &str| {
+        let objects = doctor(&place, 0);
+        let kept = objects.iter().find(|object| object["who"] == who && object["finding"].is_null()).unwrap();
+        (kept["len"].as_u64().unwrap(), kept["beside"].as_u64().unwrap())
+    };
+    let (sessions, memory) = (of("sessions"), of("memory"));
+    assert_eq!(memory.1, 0);
+    fs::write(place.path("home/memory.jsonl.annals-index"), [0; 100]).unwrap();
+    fs::write(place.path("home/memory.jsonl-somebody's"), [0; 100]).unwrap();
+    fs::create_dir_all(place.path("home/sessions/.annals-new/x")).unwrap();
+    fs::write(place.path("home/sessions/.annals-new/x/y"), [0; 1000]).unwrap();
+    assert_eq!((of("sessions"), of("memory")), ((sessions.0, sessions.1 + 1000), (memory.0, 100)));
+}
+
+#[test]
 fn many_sessions_are_compacted_by_one_command() {
     let place = Place::new();
     for key in ["a", "b", "c", "d", "e", "new\nline", "with nothing hidden"] {

@@ -47,6 +47,7 @@ pub(super) fn look(
             who,
             holds: holds(all),
             len: all.iter().map(|found| found.entry.len).sum(),
+            beside: 0,
             paths: folders,
         });
         if !look.is_quick {
@@ -57,7 +58,7 @@ pub(super) fn look(
         let found = catalog_in(folder);
         if found.exists() {
             let verify = command_on("annals catalog verify --store", folder);
-            catalog::look(CATALOG, &found, &verify, kept, findings);
+            catalog::look(CATALOG, &found, 0, &verify, kept, findings);
         }
     }
 }

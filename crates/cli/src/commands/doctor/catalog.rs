@@ -5,7 +5,7 @@ use std::path::Path;
 
 use annals_catalog::{Catalog, CatalogOptions};
 
-use super::files::len_of;
+use super::files::{len_of, len_of_all};
 use super::findings::{Findings, Kind};
 use super::{Kept, at_home, counted};
 use crate::human::plural;
@@ -16,7 +16,8 @@ pub(super) fn own(folder: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) 
     let own = CatalogOptions::new().program("annals").open(folder);
     if own.exists() {
         let verify = findings.annals("catalog --own verify");
-        look(WHO, &own, &verify, kept, findings);
+        let beside = len_of_all(folder).saturating_sub(len_of(own.log_path()));
+        look(WHO, &own, beside, &verify, kept, findings);
         findings.holder(WHO, "the log", jsonl_core::holder(own.log_path()));
     } else if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         // What lies beside a log is made from it.
@@ -26,10 +27,11 @@ pub(super) fn own(folder: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) 
     }
 }
 
-/// A catalog, our own or one of sessions-db.
+/// A catalog, our own or one of sessions-db, and how many bytes are ours beside its log.
 pub(super) fn look(
     who: &'static str,
     catalog: &Catalog,
+    beside: u64,
     verify: &str,
     kept: &mut Vec<Kept>,
     findings: &mut Findings,
@@ -41,7 +43,7 @@ pub(super) fn look(
     let holds = counted(&[(projection.len() as u64, "session"), (report.events, "event")]);
     let path = catalog.log_path();
     let paths = vec![catalog.root().to_owned()];
-    kept.push(Kept { who, holds: holds.join(", "), len: len_of(path), paths });
+    kept.push(Kept { who, holds: holds.join(", "), len: len_of(path), beside, paths });
     let damaged = report.damaged + report.fused + report.torn.saturating_sub(1);
     if damaged > 0 {
         findings.add(Kind::Damaged, who, plural(damaged, "damaged line"), Some(verify.to_owned()));

@@ -14,23 +14,18 @@ mod unix {
 
     use super::Findings;
     use crate::agents::Found;
+    use crate::commands::doctor::files::{BESIDE, DEPTH_MAX};
     use crate::commands::doctor::findings::Kind;
     use crate::commands::doctor::{at_home, command_on};
     use crate::human::{count, plural};
 
-    /// Folders in folders, so deep; what annals makes is four deep.
-    const DEPTH_MAX: usize = 16;
-
-    /// Names of annals's own and what they hold, and what the names of files beside them go on with; whatever else lies in its folder is
-    /// somebody else's.
+    /// Names of annals's own and what they hold; whatever else lies in its folder is somebody else's.
     const OWN: [(&str, &str); 4] = [
         ("sessions", "sessions"),
         ("memory.jsonl", "memory"),
         ("trusted-projects", "trust"),
         ("catalog", "catalog"),
     ];
-
-    const BESIDE: &str = ".annals-";
 
     /// Who may go through a folder.
     const OTHERS: u32 = 0o001;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use annals_session::{List, ListOptions, Listed, Place, Session, Store};
 
-use super::files::{EMPTY, judge, len_of};
+use super::files::{EMPTY, judge, len_of, len_of_all};
 use super::findings::{Findings, Kind};
 use super::{Kept, Look, at_home, command, command_on};
 use crate::commands::transcripts::examine::{Examined, Of, Target, examine_all};
@@ -66,6 +66,7 @@ impl Sessions {
             who: WHO,
             holds: self.holds(),
             len: self.len(),
+            beside: len_of_all(self.store.dir()).saturating_sub(self.len()),
             paths: vec![self.store.dir().to_owned()],
         });
         let targets: Vec<Target> =

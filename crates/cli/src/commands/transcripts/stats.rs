@@ -9,10 +9,12 @@ use annals_session::ListOptions;
 use jiff::Timestamp;
 use jsonl_core::ReadOptions;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::show::is_told_apart;
 use crate::agents::{Agents, Found, OWN, Titles, Wanted, spool};
 use crate::args::{By, Stats};
+use crate::commands::ls::{shortened, terminal_width};
 use crate::commands::table;
 use crate::exit::{Exit, Failure};
 use crate::files;
@@ -33,6 +35,12 @@ const ROWS_SHOWN: usize = 100;
 
 /// A name is cut here.
 const NAME_MAX: usize = 48;
+
+/// A terminal that has less room for names shows fewer columns.
+const NAME_MIN: usize = 16;
+
+/// `DUPLICATE`, `IMAGES`, `CACHED`, `TOOLS`.
+const LEFT_OUT_FIRST: [usize; 4] = [9, 7, 5, 3];
 
 /// What is counted of one thing.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -262,7 +270,7 @@ fn print(sums: &BTreeMap<String, Sums>, by: By, out: &mut Out) -> Result<Exit, F
             subagents => format!("{}+{}", count(sums.sessions), count(subagents)),
         };
         vec![
-            one_line(&name(row), NAME_MAX),
+            name(row),
             sessions,
             count(sums.messages),
             count(sums.tool_calls),
@@ -274,7 +282,19 @@ fn print(sums: &BTreeMap<String, Sums>, by: By, out: &mut Out) -> Result<Exit, F
             size(sums.duplicate_bytes),
         ]
     };
-    table::print(&head, &rows, cells, &[1, 2, 3, 4, 5, 6, 7, 8, 9], |_| Paint::Plain, out)?;
+    let (shown, name_width) = fit(&head, rows.iter().map(&cells));
+    let head: Vec<&str> = shown.iter().map(|column| head[*column]).collect();
+    let cells = |row: &_| {
+        let mut all = cells(row);
+        // Projects differ at their ends.
+        all[0] = match by {
+            By::Project => shortened(&all[0], name_width),
+            _ => one_line(&all[0], name_width),
+        };
+        shown.iter().map(|column| std::mem::take(&mut all[*column])).collect()
+    };
+    let right: Vec<usize> = (1..shown.len()).collect();
+    table::print(&head, &rows, cells, &right, |_| Paint::Plain, out)?;
     if left_out > 0 {
         out.note(format_args!("{} more; --json has them", count(left_out as u64)));
     }
@@ -283,6 +303,29 @@ fn print(sums: &BTreeMap<String, Sums>, by: By, out: &mut Out) -> Result<Exit, F
         out.note(format_args!("{lines}; annals verify describes them"));
     }
     Ok(Exit::Done)
+}
+
+/// The columns for which a terminal has room, and how long names may be. What is not told first is left out first.
+fn fit(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> (Vec<usize>, usize) {
+    let mut widths: Vec<usize> = head.iter().map(|name| name.width()).collect();
+    for row in rows {
+        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = (*width).max(cell.width()));
+    }
+    let name_width = widths[0].min(NAME_MAX);
+    let mut shown: Vec<usize> = (0..head.len()).collect();
+    let Some(room) = terminal_width() else { return (shown, name_width) };
+    let mut left_out = LEFT_OUT_FIRST.iter();
+    loop {
+        let others: usize = shown[1..].iter().map(|column| widths[*column] + 2).sum();
+        let name_room = room.saturating_sub(others);
+        if name_room >= name_width.min(NAME_MIN) {
+            return (shown, name_width.min(name_room));
+        }
+        match left_out.next() {
+            Some(next) => shown.retain(|column| column != next),
+            None => return (shown, name_width.min(NAME_MIN)),
+        }
+    }
 }
 
 /// `12.3k`, `4.5M`: people compare tokens, and don't count them.
