@@ -19,6 +19,7 @@ use annals_catalog::{
     Catalog, CatalogOptions, Durability, Event, Observation, Op, Outcome, Projection, Rules, Seen,
     Thresholds, id,
 };
+use libtest_mimic::{Arguments, Trial};
 
 const PROCESSES: u64 = 8;
 const OBSERVATIONS: u64 = 200;
@@ -34,23 +35,15 @@ fn main() -> ExitCode {
         ("kill::one_agents_session_stays_one_session", one_agents_session_stays_one),
         ("kill::the_harness_catches_an_observer_without_a_lock", the_control_is_caught),
     ];
-    if args.iter().any(|arg| arg == "--list") {
-        for (name, _) in tests {
-            println!("{name}: test");
-        }
-        return ExitCode::SUCCESS;
-    }
-    let filter = args.iter().find(|arg| !arg.starts_with('-'));
-    let wanted: Vec<_> =
-        tests.iter().filter(|(name, _)| filter.is_none_or(|filter| name.contains(filter.as_str()))).collect();
-    println!("\nrunning {} tests", wanted.len());
-    for (name, test) in &wanted {
-        // A failed assertion ends the process, with its message.
-        test();
-        println!("test {name} ... ok");
-    }
-    println!("\ntest result: ok. {} passed; 0 failed\n", wanted.len());
-    ExitCode::SUCCESS
+    let trials = tests.map(|(name, test)| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    });
+    // One after the other: each starts processes of its own.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
 /// One write, so that a line is there whole or not at all.

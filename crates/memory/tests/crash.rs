@@ -10,6 +10,9 @@
 use std::process::ExitCode;
 
 #[cfg(unix)]
+use libtest_mimic::{Arguments, Trial};
+
+#[cfg(unix)]
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.first().is_some_and(|arg| arg == "writer") {
@@ -22,23 +25,15 @@ fn main() -> ExitCode {
         ),
         ("kill::the_harness_catches_a_writer_that_compacts_in_place", unix::the_control_is_caught),
     ];
-    if args.iter().any(|arg| arg == "--list") {
-        for (name, _) in tests {
-            println!("{name}: test");
-        }
-        return ExitCode::SUCCESS;
-    }
-    let filter = args.iter().find(|arg| !arg.starts_with('-'));
-    let wanted: Vec<_> =
-        tests.iter().filter(|(name, _)| filter.is_none_or(|filter| name.contains(filter.as_str()))).collect();
-    println!("\nrunning {} tests", wanted.len());
-    for (name, test) in &wanted {
-        // A failed assertion ends the process, with its message.
-        test();
-        println!("test {name} ... ok");
-    }
-    println!("\ntest result: ok. {} passed; 0 failed\n", wanted.len());
-    ExitCode::SUCCESS
+    let trials = tests.map(|(name, test)| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    });
+    // One after the other: each starts processes of its own.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
 #[cfg(not(unix))]

@@ -2,27 +2,32 @@
 //!
 //! A umask belongs to a process, so each is tried in a process of its own: this program, called with `make …`.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::process::ExitCode;
 
 #[cfg(unix)]
-fn main() {
+fn main() -> ExitCode {
     use std::path::Path;
+
+    use libtest_mimic::{Arguments, Trial};
+
     let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["make", umask, root] => unix::make(umask, Path::new(root)),
-        ["--list", ..] => println!("umask::files_are_their_owners_only: test"),
-        _ => {
-            println!("\nrunning 1 test");
-            unix::files_are_their_owners_only();
-            println!(
-                "test umask::files_are_their_owners_only ... ok\n\ntest result: ok. 1 passed; 0 failed\n"
-            );
-        }
+    if let ["make", umask, root] = args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        unix::make(umask, Path::new(root));
+        return ExitCode::SUCCESS;
     }
+    let trial = Trial::test("umask::files_are_their_owners_only", || {
+        unix::files_are_their_owners_only();
+        Ok(())
+    });
+    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
 }
 
 #[cfg(not(unix))]
-fn main() {}
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}
 
 #[cfg(unix)]
 mod unix {

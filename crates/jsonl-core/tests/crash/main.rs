@@ -11,6 +11,8 @@
 
 use std::process::ExitCode;
 
+use libtest_mimic::{Arguments, Trial};
+
 #[cfg(unix)]
 mod kill;
 #[cfg(unix)]
@@ -40,25 +42,13 @@ fn main() -> ExitCode {
     if args.first().is_some_and(|arg| arg == "writer") {
         return writer::run(&args[1..]);
     }
-    if args.iter().any(|arg| arg == "--list") {
-        for (name, _) in TESTS {
-            println!("{name}: test");
-        }
-        return ExitCode::SUCCESS;
-    }
-    let filter = args.iter().find(|arg| !arg.starts_with('-'));
-    let wanted: Vec<&Test> =
-        TESTS.iter().filter(|(name, _)| filter.is_none_or(|filter| name.contains(filter.as_str()))).collect();
-    println!("\nrunning {} tests", wanted.len());
-    for (name, test) in &wanted {
-        // A failed assertion ends the process, with its message.
-        test();
-        println!("test {name} ... ok");
-    }
-    let left_out = TESTS.len() - wanted.len();
-    println!(
-        "\ntest result: ok. {} passed; 0 failed; 0 ignored; 0 measured; {left_out} filtered out\n",
-        wanted.len()
-    );
-    ExitCode::SUCCESS
+    let trials = TESTS.iter().map(|(name, test)| {
+        Trial::test(*name, move || {
+            test();
+            Ok(())
+        })
+    });
+    // One after the other: each starts processes of its own.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
