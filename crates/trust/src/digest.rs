@@ -13,20 +13,6 @@ use crate::error::Error;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
-/// What is no hexadecimal digit has this bit.
-const NO_DIGIT: u8 = 0x80;
-
-/// The values of lower-case hexadecimal digits.
-const DIGITS: [u8; 256] = {
-    let mut digits = [NO_DIGIT; 256];
-    let mut value = 0;
-    while value < 16 {
-        digits[b"0123456789abcdef"[value as usize] as usize] = value;
-        value += 1;
-    }
-    digits
-};
-
 impl Digest {
     /// The digest of some bytes.
     #[must_use]
@@ -36,18 +22,20 @@ impl Digest {
 
     /// As it stands in the file: exactly 64 lower-case digits, and nothing else.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let (pairs, rest) = text.as_chunks::<2>();
-        let mut bytes = [0; 32];
-        if pairs.len() != bytes.len() || !rest.is_empty() {
-            return None;
+        let text: &[u8; 64] = text.try_into().ok()?;
+        // Without tables and branches, so that several are taken at once.
+        let mut digits = [0; 64];
+        let mut are_digits = true;
+        for (digit, byte) in digits.iter_mut().zip(text) {
+            let (number, letter) = (byte.wrapping_sub(b'0'), byte.wrapping_sub(b'a'));
+            are_digits &= (number < 10) | (letter < 6);
+            *digit = if number < 10 { number } else { letter.wrapping_add(10) };
         }
-        let mut all = 0;
-        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
-            all |= high | low;
+        let mut bytes = [0; 32];
+        for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
             *byte = high << 4 | low & 15;
         }
-        (all & NO_DIGIT == 0).then_some(Self(bytes))
+        are_digits.then_some(Self(bytes))
     }
 }
 

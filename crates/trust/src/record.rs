@@ -14,7 +14,7 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use jsonl_core::scan;
@@ -58,6 +58,63 @@ pub(crate) enum Line {
 
 /// Takes a line apart; `None` where it is no object. UTF-8 and the checksum are the caller's to check.
 pub(crate) fn parse(line: &[u8]) -> Option<Line> {
+    match plain(line) {
+        Some(event) => Some(Line::Event(event)),
+        None => parse_any(line),
+    }
+}
+
+/// An approval as aish and we write nearly all of them, by position: these members in this order, nothing escaped. `None` says nothing.
+fn plain(line: &[u8]) -> Option<Event> {
+    let rest = line.strip_prefix(b"{\"path\":\"")?;
+    // Up to what ends the string, has to be decoded, isn't allowed in one, or may stand for what is no character.
+    let is_simple = |byte: &u8| (b' '..0x80).contains(byte) && *byte != b'"' && *byte != b'\\';
+    let (path, rest) = rest.split_at(rest.iter().position(|byte| !is_simple(byte))?);
+    let (digest, rest) = rest.strip_prefix(b"\",\"sha256\":\"")?.split_at_checked(64)?;
+    let (time, rest) = rest.strip_prefix(b"\",\"ts\":\"")?.split_at_checked(20)?;
+    let rest = rest.strip_prefix(b"\"")?;
+    if rest != b"}" {
+        let sum = rest.strip_prefix(b",\"crc32\":\"")?.strip_suffix(b"\"}")?;
+        if sum.len() != 8 || !sum.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
+    }
+    let path = std::str::from_utf8(path).ok().filter(|path| !path.is_empty())?;
+    Some(Event {
+        subject: Subject::File(PathBuf::from(path)),
+        decision: Decision::Allow(Digests::One(Digest::parse(digest)?)),
+        time: Some(plain_time(time)?),
+    })
+}
+
+/// `2026-05-16T23:45:07Z`, from 1970 on.
+fn plain_time(text: &[u8]) -> Option<SystemTime> {
+    const FORM: &[u8; 20] = b"0000-00-00T00:00:00Z";
+    let text: &[u8; 20] = text.try_into().ok()?;
+    let is_form = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    if !text.iter().zip(FORM).map(is_form).fold(true, |all, fits| all & fits) {
+        return None;
+    }
+    let number = |at: usize| u64::from(text[at] - b'0') * 10 + u64::from(text[at + 1] - b'0');
+    let (year, month, day) = (number(0) * 100 + number(2), number(5), number(8));
+    let (hour, minute, second) = (number(11), number(14), number(17));
+    // A day that every month has; the others are left to the calendar.
+    let is_plain = year >= 1970 && (1..=12).contains(&month) && (1..=28).contains(&day);
+    if !is_plain || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    // Years that begin with March have the day that isn't always there at their end.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    let seconds = (days - DAYS_TO_1970) * 86_400 + hour * 3_600 + minute * 60 + second;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+/// From the first of March of the year 0.
+const DAYS_TO_1970: u64 = 719_468;
+
+/// The same as [`parse`], whatever shape the line has.
+fn parse_any(line: &[u8]) -> Option<Line> {
     let mut members = scan::members(line);
     let mut found = Members::default();
     let mut is_clear = true;
@@ -335,6 +392,43 @@ mod tests {
                 assert!(event.time.is_some());
             }
         }
+    }
+
+    /// The slow twin, on plain lines and on all that differ from one by a byte, or by one more or less.
+    #[test]
+    fn plain_lines_are_read_as_any_are() {
+        let hex = Digest::of(b"x").to_string();
+        let bare = format!(r#"{{"path":"/p/.e c","sha256":"{hex}","ts":"2026-11-20T08:09:59Z"}}"#);
+        let mut sealed =
+            format!(r#"{{"path":"/p","sha256":"{hex}","ts":"2024-02-28T23:00:00Z"}}"#).into_bytes();
+        jsonl_core::checksum::seal(&mut sealed, 0);
+        for line in [bare.into_bytes(), sealed] {
+            assert!(plain(&line).is_some());
+            for at in 0..line.len() {
+                for byte in 0..=255 {
+                    let changed = [&line[..at], &[byte], &line[at + 1..]].concat();
+                    assert_eq!(parse(&changed), parse_any(&changed), "{at} {byte}");
+                }
+                let shorter = [&line[..at], &line[at + 1..]].concat();
+                assert_eq!(parse(&shorter), parse_any(&shorter), "without {at}");
+                let longer = [&line[..at], &line[at..at + 1], &line[at..]].concat();
+                assert_eq!(parse(&longer), parse_any(&longer), "{at} twice");
+            }
+        }
+    }
+
+    #[test]
+    fn plain_times_are_those_of_the_calendar() {
+        let mut plain_ones = 0;
+        for days in 0..200_000_i64 {
+            let second = days * 86_400 + days * 7_919 % 86_400;
+            let text = Timestamp::from_second(second).unwrap().to_string();
+            let found = plain_time(text.as_bytes());
+            plain_ones += u64::from(found.is_some());
+            let by_calendar = SystemTime::from(text.parse::<Timestamp>().unwrap());
+            assert!(found.is_none_or(|found| found == by_calendar), "{text}");
+        }
+        assert!(plain_ones > 180_000, "{plain_ones}");
     }
 
     #[test]
