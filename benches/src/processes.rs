@@ -1,4 +1,5 @@
-//! The program as whole processes: how much memory each command takes, how long a start takes, how large it is.
+//! The program as whole processes: how much memory each command takes, how long a start takes, how large it is and how long it takes to
+//! build.
 
 use std::fmt::Write;
 use std::fs;
@@ -133,7 +134,27 @@ fn starts(program: &Path, folder: &Path, size: Size) -> String {
     }
     let len = fs::metadata(program).unwrap().len();
     let _ = writeln!(text, "{:<52}{:>9.1} MB", "the program", len as f64 / 1e6);
+    if size != Size::Quick {
+        // Once each: they take minutes.
+        for package in ["jsonl-core", "annals"] {
+            let seconds = build(folder, package).as_secs_f64();
+            let name = format!("cargo build --release -p {package}, from scratch");
+            let _ = writeln!(text, "{name:<52}{seconds:>9.1} s");
+        }
+    }
     text
+}
+
+/// Builds a package and all that it needs, in an empty folder.
+fn build(folder: &Path, package: &str) -> Duration {
+    let target = tempfile::tempdir_in(folder).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "--quiet", "-p", package]).current_dir(root);
+    let begun = Instant::now();
+    let status = cargo.env("CARGO_TARGET_DIR", target.path()).status().unwrap();
+    assert!(status.success(), "{package} can't be built");
+    begun.elapsed()
 }
 
 fn start(program: &Path, home: &Path, args: &[&str], input: &str) -> Duration {
