@@ -8,7 +8,7 @@ use std::ops::Range;
 use jsonl_core::scan;
 
 use crate::event::{Event, Fingerprints, Links, Op, Seen, Setting};
-use crate::raw::{self, Raw, name_of, string_of, text_of};
+use crate::raw::{Raw, string_of};
 use crate::session::TranscriptFile;
 
 /// Where a value is in a line: its first byte, and the one behind its last. Empty if it isn't there.
@@ -98,7 +98,7 @@ impl Outline {
         };
         let mut members = scan::members(line);
         for member in &mut members {
-            let slot = match &*name_of(member.key) {
+            let slot = match &*scan::name(member.key) {
                 b"ts" => &mut found.ts,
                 b"event_id" => &mut found.event_id,
                 b"op" => &mut found.op,
@@ -151,7 +151,7 @@ impl SeenOutline {
             omitted: NOWHERE,
         };
         for member in scan::members(payload) {
-            let name = name_of(member.key);
+            let name = scan::name(member.key);
             let slot = match &*name {
                 b"transcript_file" => {
                     found.transcript = FileOutline::of(text, member.value);
@@ -206,7 +206,7 @@ impl SeenOutline {
 fn fingerprints(text: Text<'_>, object: &[u8]) -> (Place, Place) {
     let (mut prompt, mut lineage) = (NOWHERE, NOWHERE);
     for member in scan::members(object) {
-        match &*name_of(member.key) {
+        match &*scan::name(member.key) {
             b"first_human_prompt_v1" => prompt = text.place(member.value),
             b"lineage_prefix_v1" => lineage = text.place(member.value),
             _ => {}
@@ -225,7 +225,7 @@ impl FileOutline {
         let mut shape = DefaultHasher::new();
         for member in scan::members(value) {
             member.key.hash(&mut shape);
-            match &*name_of(member.key) {
+            match &*scan::name(member.key) {
                 b"path" => found.path = text.place(member.value),
                 b"last_uuid" => found.last_uuid = text.place(member.value),
                 _ => {}
@@ -252,43 +252,43 @@ struct Payload<'a>(&'a [u8]);
 
 impl<'a> Payload<'a> {
     /// The last member of this name.
-    fn member(&self, name: &[u8]) -> Option<&'a [u8]> {
-        raw::member(self.0, name)
+    fn member(&self, name: &str) -> Option<&'a [u8]> {
+        scan::member(self.0, name)
     }
 
     fn op(&self, name: Cow<'a, str>) -> Op<'a> {
         match &*name {
             "session_link" => {
-                Op::Link { links: self.links(), is_removal: self.member(b"remove") == Some(b"true") }
+                Op::Link { links: self.links(), is_removal: self.member("remove") == Some(b"true") }
             }
             "session_unlink" => Op::Unlink(self.links()),
-            "alias_set" => Op::SetAlias(self.setting(b"alias")),
-            "parent_set" => Op::SetParent(self.setting(b"parent_session_id")),
-            "close" => Op::Close { outcome: self.string(b"outcome"), reason: self.reason() },
+            "alias_set" => Op::SetAlias(self.setting("alias")),
+            "parent_set" => Op::SetParent(self.setting("parent_session_id")),
+            "close" => Op::Close { outcome: self.string("outcome"), reason: self.reason() },
             "sweep" => Op::Sweep {
-                activity_state: self.string(b"activity_state"),
-                effective_last_progress: self.string(b"effective_last_progress"),
+                activity_state: self.string("activity_state"),
+                effective_last_progress: self.string("effective_last_progress"),
             },
             "manual_link" => Op::ManualLink {
-                candidates: objects(self.member(b"parent_candidate_ids").unwrap_or_default()),
+                candidates: objects(self.member("parent_candidate_ids").unwrap_or_default()),
             },
             _ => Op::Unknown(name),
         }
     }
 
-    fn string(&self, name: &[u8]) -> Option<Cow<'a, str>> {
+    fn string(&self, name: &str) -> Option<Cow<'a, str>> {
         self.member(name).and_then(string_of)
     }
 
     fn reason(&self) -> Setting<'a> {
-        match self.member(b"closed_reason") {
+        match self.member("closed_reason") {
             Some(b"null") => Setting::Clear,
-            Some(value) => text_of(value).map_or(Setting::Keep, Setting::Set),
+            Some(value) => scan::string(value).map_or(Setting::Keep, Setting::Set),
             None => Setting::Keep,
         }
     }
 
-    fn setting(&self, name: &[u8]) -> Setting<'a> {
+    fn setting(&self, name: &str) -> Setting<'a> {
         match self.member(name) {
             Some(b"null") => Setting::Clear,
             Some(value) => string_of(value).map_or(Setting::Keep, Setting::Set),
@@ -297,11 +297,11 @@ impl<'a> Payload<'a> {
     }
 
     fn links(&self) -> Links<'a> {
-        let strings = |name: &[u8]| {
+        let strings = |name: &str| {
             let array = self.member(name).filter(|value| value.starts_with(b"["));
             scan::items(array.unwrap_or(b"[]")).filter_map(string_of).collect()
         };
-        Links { tasks: strings(b"tasks"), projects: strings(b"projects") }
+        Links { tasks: strings("tasks"), projects: strings("projects") }
     }
 }
 

@@ -66,7 +66,7 @@ impl<'a> Raw<'a> {
     /// The last member of this name of an object, as JSON; as a parser would have it.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&str> {
-        std::str::from_utf8(member(self.text().as_bytes(), name.as_bytes())?).ok()
+        std::str::from_utf8(scan::member(self.text().as_bytes(), name)?).ok()
     }
 
     /// The text of a member that is a string with something in it.
@@ -75,29 +75,7 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// The value of an object's last member of this name.
-pub(crate) fn member<'a>(object: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    scan::members(object).filter(|member| *name_of(member.key) == *name).last().map(|member| member.value)
-}
-
-/// A key without its escapes, of which there are none nearly always.
-pub(crate) fn name_of(key: &[u8]) -> Cow<'_, [u8]> {
-    // Keys are short: all bytes at once are looked at sooner than one after the other.
-    if key.iter().fold(false, |has, byte| has | (*byte == b'\\')) {
-        return Cow::Owned(scan::unescape(key).into_owned().into_bytes());
-    }
-    Cow::Borrowed(key)
-}
-
-/// The text of a JSON string; `None` if the value is none.
-pub(crate) fn text_of(value: &[u8]) -> Option<Cow<'_, str>> {
-    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    let has_escapes = content.iter().fold(false, |has, byte| has | (*byte == b'\\'));
-    let plain = if has_escapes { None } else { std::str::from_utf8(content).ok() };
-    Some(plain.map_or_else(|| scan::unescape(content), Cow::Borrowed))
-}
-
-/// The same with something in it.
+/// The text of a JSON string with something in it; `None` if the value is none.
 pub(crate) fn string_of(value: &[u8]) -> Option<Cow<'_, str>> {
-    text_of(value).filter(|text| !text.is_empty())
+    scan::string(value).filter(|text| !text.is_empty())
 }

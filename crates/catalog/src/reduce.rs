@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use jsonl_core::scan;
 
 use crate::event::{Event, Links, Op, Seen, Setting};
-use crate::raw::{Raw, name_of};
+use crate::raw::Raw;
 use crate::session::{ActivityState, Outcome, Session, TranscriptFile};
 use crate::time;
 
@@ -191,7 +191,7 @@ fn merged(earlier: &Raw<'_>, later: &TranscriptFile<'_>) -> TranscriptFile<'stat
     let mut members: Vec<(&[u8], &[u8])> = Vec::new();
     for object in [earlier, later.raw()] {
         for member in scan::members(object.text().as_bytes()) {
-            match members.iter_mut().find(|(key, _)| name_of(key) == name_of(member.key)) {
+            match members.iter_mut().find(|(key, _)| scan::name(key) == scan::name(member.key)) {
                 Some((_, value)) => *value = member.value,
                 None => members.push((member.key, member.value)),
             }

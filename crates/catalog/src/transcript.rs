@@ -8,11 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use jsonl_core::{Log, scan};
+use jsonl_core::Log;
+use jsonl_core::scan::{self, member};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::raw::{member, text_of};
 use crate::sanitize;
 use crate::time;
 
@@ -107,7 +107,7 @@ impl TranscriptMeta {
             let line = line?;
             let is_record = matches!(line.parse::<serde::de::IgnoredAny>(), Ok(Some(_)));
             let uuid =
-                is_record.then(|| member(line.bytes.trim_ascii(), b"uuid").and_then(string_of)).flatten();
+                is_record.then(|| member(line.bytes.trim_ascii(), "uuid").and_then(string_of)).flatten();
             if uuid.is_some() {
                 meta.last_uuid = uuid;
                 break;
@@ -126,19 +126,17 @@ impl TranscriptMeta {
 
     /// Takes what a record has and was not there before.
     fn take(&mut self, record: &[u8]) {
-        for (slot, name) in [
-            (&mut self.session_id, &b"sessionId"[..]),
-            (&mut self.cwd, b"cwd"),
-            (&mut self.git_branch, b"gitBranch"),
-        ] {
+        for (slot, name) in
+            [(&mut self.session_id, "sessionId"), (&mut self.cwd, "cwd"), (&mut self.git_branch, "gitBranch")]
+        {
             if slot.is_none() {
                 *slot = member(record, name).and_then(string_of);
             }
         }
         if self.first_uuid.is_none() {
-            self.first_uuid = member(record, b"uuid").and_then(string_of);
+            self.first_uuid = member(record, "uuid").and_then(string_of);
             if self.first_uuid.is_some() {
-                self.first_parent_uuid = member(record, b"parentUuid").and_then(string_of);
+                self.first_parent_uuid = member(record, "parentUuid").and_then(string_of);
             }
         }
         if self.first_prompt.is_none() {
@@ -166,23 +164,23 @@ fn string_of(value: &[u8]) -> Option<String> {
 
 /// What a person said in a record; not what the agent put in for itself.
 fn prompt(record: &[u8]) -> Option<String> {
-    let is = |object, name: &[u8], values: &[&str]| {
-        let text = member(object, name).and_then(text_of);
+    let is = |object, name: &str, values: &[&str]| {
+        let text = member(object, name).and_then(scan::string);
         text.is_some_and(|text| values.contains(&&*text))
     };
-    let message = member(record, b"message").filter(|message| message.starts_with(b"{"))?;
-    let is_human = is(record, b"userType", &["external", "human"]) || is(message, b"role", &["user"]);
-    let is_meta = member(record, b"isMeta") == Some(b"true");
-    if !is(record, b"type", &["user"]) || !is_human || is_meta {
+    let message = member(record, "message").filter(|message| message.starts_with(b"{"))?;
+    let is_human = is(record, "userType", &["external", "human"]) || is(message, "role", &["user"]);
+    let is_meta = member(record, "isMeta") == Some(b"true");
+    if !is(record, "type", &["user"]) || !is_human || is_meta {
         return None;
     }
-    let content = member(message, b"content")?;
+    let content = member(message, "content")?;
     if content.starts_with(b"\"") {
         return string_of(content);
     }
     let parts: Vec<String> = scan::items(Some(content).filter(|content| content.starts_with(b"["))?)
-        .filter(|part| part.starts_with(b"{") && is(part, b"type", &["text"]))
-        .filter_map(|part| member(part, b"text").and_then(string_of))
+        .filter(|part| part.starts_with(b"{") && is(part, "type", &["text"]))
+        .filter_map(|part| member(part, "text").and_then(string_of))
         .collect();
     (!parts.is_empty()).then(|| parts.join("\n"))
 }

@@ -308,13 +308,13 @@ impl Seen {
         let (mut content, mut result) = (None, None);
         let mut members = scan::members(raw);
         for member in &mut members {
-            match &*lines::key(member.key) {
+            match &*scan::name(member.key) {
                 b"role" => seen.kind = lines::text(member.value).unwrap_or_default(),
                 b"content" => content = Some(member.value),
                 b"tool_call_id" => result = lines::text(member.value),
                 b"tool_calls" if member.value.starts_with(b"[") => {
                     for call in scan::items(member.value).filter(|call| call.starts_with(b"{")) {
-                        let function = lines::member(call, "function").filter(|f| f.starts_with(b"{"));
+                        let function = scan::member(call, "function").filter(|f| f.starts_with(b"{"));
                         let name = lines::string(function.unwrap_or(call), "name").unwrap_or_default();
                         let id = lines::string(call, "id").unwrap_or_default().into_boxed_str();
                         seen.tools.push(Tool::Call { id, name: name.into_boxed_str() });

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use jsonl_core::scan::Walker;
+use jsonl_core::scan::{self, Walker};
 use jsonl_core::{Log, Span};
 
 use crate::error::Result;
@@ -230,7 +230,7 @@ impl Reading for Index {
         lines::string(raw, "type").is_some()
             && ["uuid", "sessionId", "leafUuid", "snapshot"]
                 .iter()
-                .any(|name| lines::member(raw, name).is_some())
+                .any(|name| scan::member(raw, name).is_some())
     }
 
     fn take(&mut self, line: u64, seen: Seen) {
@@ -315,7 +315,7 @@ impl Seen {
         if walker.peek() != Some(b'{') {
             return None;
         }
-        walker.object(|key, value| match &*lines::key(key) {
+        walker.object(|key, value| match &*scan::name(key) {
             b"type" => seen.kind = text(value.value()).unwrap_or_default(),
             b"uuid" => seen.node.id = text(value.value()).map(String::into_boxed_str),
             b"parentUuid" => seen.node.parent = text(value.value()).map(String::into_boxed_str),
@@ -376,7 +376,7 @@ impl Seen {
 impl<'a> Inside<'a> {
     fn of(message: &mut Walker<'a>) -> Self {
         let mut inside = Self::default();
-        message.object(|key, value| match &*lines::key(key) {
+        message.object(|key, value| match &*scan::name(key) {
             b"id" => inside.id = value.value(),
             b"model" => inside.model = value.value(),
             b"usage" => inside.usage = value.value(),
@@ -394,7 +394,7 @@ impl<'a> Inside<'a> {
     fn take(&mut self, item: &mut Walker<'a>) {
         let (mut kind, mut said, mut id, mut name) = (&b""[..], None, &b""[..], &b""[..]);
         let (mut result, mut is_error) = (&b""[..], false);
-        item.object(|key, value| match &*lines::key(key) {
+        item.object(|key, value| match &*scan::name(key) {
             b"type" => kind = value.value(),
             b"text" => said = Some(value.value()),
             b"id" => id = value.value(),
@@ -404,7 +404,7 @@ impl<'a> Inside<'a> {
             _ => {}
         });
         let boxed = |value| text(value).unwrap_or_default().into_boxed_str();
-        match &*lines::key(kind) {
+        match &*scan::name(kind) {
             b"\"text\"" => {
                 self.has_text = true;
                 self.first_text = self.first_text.or(said);

@@ -13,7 +13,7 @@ mod seen;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use jsonl_core::{Log, Span};
+use jsonl_core::{Log, Span, scan};
 
 use self::seen::Seen;
 use crate::error::Result;
@@ -357,7 +357,7 @@ impl Reading for Index {
     }
 
     fn is_record(raw: &[u8]) -> bool {
-        ["timestamp", "type", "payload"].iter().all(|name| lines::member(raw, name).is_some())
+        ["timestamp", "type", "payload"].iter().all(|name| scan::member(raw, name).is_some())
     }
 
     fn take(&mut self, line: u64, seen: Seen) {

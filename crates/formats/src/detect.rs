@@ -74,7 +74,7 @@ impl Clues {
             self.chat =
                 self.chat.filter(|agent| *agent != Agent::Chat).or(Some(chat_of(raw, self.has_header)));
         }
-        self.has_header |= lines::member(raw, "meta").is_some_and(|meta| meta.starts_with(b"{"));
+        self.has_header |= scan::member(raw, "meta").is_some_and(|meta| meta.starts_with(b"{"));
         None
     }
 
@@ -92,12 +92,12 @@ impl Clues {
 
 /// What Codex wrote before there were envelopes: a header, calls, and messages whose parts have its names.
 fn is_bare_codex(raw: &[u8]) -> bool {
-    let has = |name| lines::member(raw, name).is_some();
+    let has = |name| scan::member(raw, name).is_some();
     let has_string = |name| lines::string(raw, name).is_some();
     match lines::string(raw, "type").as_deref() {
         None => has_string("id") && has_string("timestamp") && has("instructions") && !has("role"),
         Some("message") => {
-            let content = lines::member(raw, "content").filter(|content| content.starts_with(b"["));
+            let content = scan::member(raw, "content").filter(|content| content.starts_with(b"["));
             let first = scan::items(content.unwrap_or(b"[]")).find(|item| item.starts_with(b"{"));
             let kind = first.and_then(|item| lines::string(item, "type"));
             has_string("role") && matches!(kind.as_deref(), Some("input_text" | "output_text"))
@@ -110,7 +110,7 @@ fn is_bare_codex(raw: &[u8]) -> bool {
 
 /// A message with its role at the top, of a program that writes nothing around it.
 fn is_chat(raw: &[u8]) -> bool {
-    let has = |name| lines::member(raw, name).is_some();
+    let has = |name| scan::member(raw, name).is_some();
     raw.starts_with(b"{")
         && lines::string(raw, "role").is_some_and(|role| !role.is_empty())
         && (has("content") || has("tool_calls") || has("reasoning_content"))
@@ -118,7 +118,7 @@ fn is_chat(raw: &[u8]) -> bool {
 
 /// Who writes such a message.
 fn chat_of(raw: &[u8], has_header: bool) -> Agent {
-    let has = |name| lines::member(raw, name).is_some();
+    let has = |name| scan::member(raw, name).is_some();
     if has_header {
         return Agent::Aish;
     }
@@ -169,11 +169,11 @@ fn agent_of(raw: &[u8]) -> Option<Agent> {
     if !raw.starts_with(b"{") {
         return None;
     }
-    let has = |name| lines::member(raw, name).is_some();
+    let has = |name| scan::member(raw, name).is_some();
     let has_string = |name| lines::string(raw, name).is_some();
     if has_string("type")
         && has_string("timestamp")
-        && lines::member(raw, "payload").is_some_and(|payload| payload.starts_with(b"{"))
+        && scan::member(raw, "payload").is_some_and(|payload| payload.starts_with(b"{"))
     {
         return Some(Agent::Codex);
     }
@@ -194,7 +194,7 @@ fn agent_of(raw: &[u8]) -> Option<Agent> {
         && matches!(lines::string(raw, "type").as_deref(), Some("user" | "gemini" | "info"))
         && has_string("timestamp")
         && (has("content") || has("toolCalls"));
-    let is_control = lines::member(raw, "$set").is_some_and(|set| set.starts_with(b"{"));
+    let is_control = scan::member(raw, "$set").is_some_and(|set| set.starts_with(b"{"));
     if is_gemini_head || is_gemini_message || is_control || has_string("$rewindTo") {
         return Some(Agent::Gemini);
     }

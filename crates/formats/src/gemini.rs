@@ -291,7 +291,7 @@ impl Reading for Index {
     }
 
     fn is_record(raw: &[u8]) -> bool {
-        let has = |name| lines::member(raw, name).is_some();
+        let has = |name| scan::member(raw, name).is_some();
         has("$set") || has("$rewindTo") || has("sessionId") || (has("id") && has("type") && has("timestamp"))
     }
 
@@ -353,7 +353,7 @@ impl Seen {
         let (mut set, mut rewind) = (None, None);
         let (mut has_id, mut kind) = (false, String::new());
         for member in &mut members {
-            match &*lines::key(member.key) {
+            match &*scan::name(member.key) {
                 b"id" => has_id = member.value.starts_with(b"\""),
                 b"type" => kind = text(member.value).unwrap_or_default(),
                 b"$set" => set = Some(member.value).filter(|set| set.starts_with(b"{")),
@@ -393,12 +393,12 @@ impl Seen {
     fn take_session(&mut self, kind: &'static str, span: Span, raw: &[u8], session: &[u8]) {
         self.summary = lines::string(session, "summary").filter(|summary| !summary.is_empty());
         self.times = ["startTime", "lastUpdated"].map(|name| lines::string(session, name));
-        let folders = lines::member(session, "directories").filter(|list| list.starts_with(b"["));
+        let folders = scan::member(session, "directories").filter(|list| list.starts_with(b"["));
         self.project = folders.and_then(|list| text(scan::items(list).next()?));
         // Where bytes were replaced, nothing is where it stands.
         let is_as_written = span.len == raw.len() as u64;
         let messages =
-            lines::member(session, "messages").filter(|list| list.starts_with(b"[") && is_as_written);
+            scan::member(session, "messages").filter(|list| list.starts_with(b"[") && is_as_written);
         let node = |item: &[u8]| {
             // It stands inside of the line, and is found there.
             let offset = item.as_ptr().addr().checked_sub(raw.as_ptr().addr())? as u64;
@@ -416,9 +416,9 @@ impl Node {
     /// What is seen of a message, and its prompt if it is one; `None` if it has no id.
     fn of(span: Span, raw: &[u8]) -> Option<(Self, Option<String>)> {
         let role = role_of(&lines::string(raw, "type").unwrap_or_default());
-        let said = said(lines::member(raw, "content").unwrap_or_default());
+        let said = said(scan::member(raw, "content").unwrap_or_default());
         let prompt = Some(&said).filter(|_| role == Role::User).and_then(|said| prompt_of(said));
-        let list = |name| lines::member(raw, name).filter(|list| list.starts_with(b"[")).unwrap_or(b"[]");
+        let list = |name| scan::member(raw, name).filter(|list| list.starts_with(b"[")).unwrap_or(b"[]");
         let call = |call: &[u8]| {
             let string = |name| lines::string(call, name).unwrap_or_default().into_boxed_str();
             let is_error = match &*string("status") {
@@ -428,7 +428,7 @@ impl Node {
             };
             (string("id"), string("name"), is_error)
         };
-        let tokens = lines::member(raw, "tokens").filter(|tokens| tokens.starts_with(b"{"));
+        let tokens = scan::member(raw, "tokens").filter(|tokens| tokens.starts_with(b"{"));
         let node = Self {
             line: 0,
             span,
@@ -460,7 +460,7 @@ fn said(content: &[u8]) -> String {
     match content.first() {
         Some(b'"') => text(content).unwrap_or_default(),
         Some(b'[') => scan::items(content).map(said).collect(),
-        Some(b'{') if lines::member(content, "thought") != Some(b"true") => {
+        Some(b'{') if scan::member(content, "thought") != Some(b"true") => {
             lines::string(content, "text").unwrap_or_default()
         }
         _ => String::new(),

@@ -33,7 +33,7 @@ impl<'a> Json<'a> {
             Some(b'{') => {
                 let mut members = Vec::new();
                 let raw = walker.spanning(|walker| {
-                    walker.object(|key, value| members.push((lines::key(key), Self::of(value))));
+                    walker.object(|key, value| members.push((scan::name(key), Self::of(value))));
                 });
                 (raw, Inside::Object(members))
             }

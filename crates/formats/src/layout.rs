@@ -53,7 +53,8 @@ impl Layout {
             let Ok(log) = lines::open(&entry.path) else { continue };
             for found in lines::lines(&log).take(4).map_while(Result::ok) {
                 for (_, raw) in found.records {
-                    if lines::member(&raw, "meta").is_some_and(|meta| meta.first() == Some(&b'{')) {
+                    if jsonl_core::scan::member(&raw, "meta").is_some_and(|meta| meta.first() == Some(&b'{'))
+                    {
                         return Some(Self::Aish);
                     }
                     if lines::is_message(&raw) && lines::time(&raw, "timestamp").is_some() {

@@ -161,7 +161,7 @@ fn trimmed(offset: u64, raw: &[u8]) -> (u64, Vec<u8>) {
 
 /// A message: a JSON object with a role that is a string.
 pub(crate) fn is_message(raw: &[u8]) -> bool {
-    member(raw, "role").is_some_and(|role| role.first() == Some(&b'"'))
+    scan::member(raw, "role").is_some_and(|role| role.first() == Some(&b'"'))
 }
 
 /// What JSON that is no message is.
@@ -176,39 +176,19 @@ pub(crate) fn what(raw: &[u8]) -> &'static str {
     }
 }
 
-/// The value of a member as it is written; of several with the name, the last.
-pub(crate) fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let found = scan::members(object).filter(|member| *key(member.key) == *name.as_bytes());
-    found.last().map(|member| member.value)
-}
-
-/// A key without its escapes, of which there are none nearly always.
-pub(crate) fn key(key: &[u8]) -> Cow<'_, [u8]> {
-    if key.contains(&b'\\') {
-        return Cow::Owned(scan::unescape(key).into_owned().into_bytes());
-    }
-    Cow::Borrowed(key)
-}
-
-/// The text of a value that is a string.
-fn text_of(value: &[u8]) -> Option<String> {
-    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    Some(scan::unescape(content).into_owned())
-}
-
-/// The same with something in it.
+/// The text of a value that is a string with something in it.
 pub(crate) fn text(value: &[u8]) -> Option<String> {
-    text_of(value).filter(|text| !text.is_empty())
+    scan::string(value).map(Cow::into_owned).filter(|text| !text.is_empty())
 }
 
 /// The text of a member that is a string.
 pub(crate) fn string(object: &[u8], name: &str) -> Option<String> {
-    text_of(member(object, name)?)
+    scan::string(scan::member(object, name)?).map(Cow::into_owned)
 }
 
 /// The value of a member that is a whole number.
 pub(crate) fn number(object: &[u8], name: &str) -> Option<u64> {
-    whole(member(object, name)?)
+    whole(scan::member(object, name)?)
 }
 
 /// A value that is a whole number.

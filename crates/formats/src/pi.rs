@@ -263,7 +263,7 @@ impl Reading for Index {
     }
 
     fn is_record(raw: &[u8]) -> bool {
-        let has = |name| lines::member(raw, name).is_some();
+        let has = |name| scan::member(raw, name).is_some();
         has("type") && has("id") && (has("parentId") || has("version"))
     }
 
@@ -334,7 +334,7 @@ impl Seen {
         let mut message = None;
         let mut members = scan::members(raw);
         for member in &mut members {
-            match &*lines::key(member.key) {
+            match &*scan::name(member.key) {
                 b"type" => seen.kind = text(member.value).unwrap_or_default(),
                 b"timestamp" => seen.time = text(member.value),
                 b"id" => seen.node.id = text(member.value).map(String::into_boxed_str),
@@ -381,11 +381,11 @@ impl Seen {
         let role = string(message, "role");
         self.node.role = Some(role_of(&role));
         if role == "toolResult" {
-            let is_error = Some(lines::member(message, "isError") == Some(b"true"));
+            let is_error = Some(scan::member(message, "isError") == Some(b"true"));
             let id = string(message, "toolCallId").into_boxed_str();
             self.node.tools.push(Tool::Result { id, is_error });
         }
-        let content = lines::member(message, "content").unwrap_or_default();
+        let content = scan::member(message, "content").unwrap_or_default();
         let mut has_text = content.starts_with(b"\"");
         let mut prompt = lines::text(content);
         let items = if content.starts_with(b"[") { content } else { b"[]" };
@@ -407,7 +407,7 @@ impl Seen {
         self.prompt = prompt.filter(|_| role == "user").and_then(|text| prompt_of(&text));
         if role == "assistant" {
             self.model = lines::string(message, "model");
-            let usage = lines::member(message, "usage").filter(|usage| usage.starts_with(b"{"));
+            let usage = scan::member(message, "usage").filter(|usage| usage.starts_with(b"{"));
             self.usage = usage.map(usage_of);
         }
     }

@@ -152,7 +152,7 @@ fn read_side(path: &Path) -> std::result::Result<Option<Side>, String> {
 /// An assistant's record with reasoning, and without text, calls, media, attachments and the id of a call.
 fn is_thought(raw: &[u8]) -> bool {
     let is_filled = |name| {
-        let value = lines::member(raw, name).unwrap_or_default();
+        let value = scan::member(raw, name).unwrap_or_default();
         match value.first() {
             Some(b'"') => {
                 value.len() > 2 && lines::string(raw, name).is_some_and(|text| !text.trim().is_empty())

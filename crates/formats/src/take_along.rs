@@ -105,7 +105,7 @@ impl Transcript {
     fn inner(&self, raw: &[u8], role: Role, around: &mut BTreeMap<String, u64>) -> Option<Vec<u8>> {
         let within = match self.agent() {
             Agent::ClaudeCode | Agent::Pi => Some("message"),
-            Agent::Codex if lines::member(raw, "payload").is_some() => Some("payload"),
+            Agent::Codex if scan::member(raw, "payload").is_some() => Some("payload"),
             Agent::Gemini => {
                 // It has no role of its own. What it says otherwise stays as it is.
                 let role = if role == Role::User { "user" } else { "assistant" };
@@ -126,8 +126,8 @@ impl Transcript {
             _ => None,
         };
         let Some(within) = within else { return lines::is_message(raw).then(|| raw.to_vec()) };
-        let inner = lines::member(raw, within).filter(|inner| lines::is_message(inner))?.to_vec();
-        for member in scan::members(raw).filter(|member| *lines::key(member.key) != *within.as_bytes()) {
+        let inner = scan::member(raw, within).filter(|inner| lines::is_message(inner))?.to_vec();
+        for member in scan::members(raw).filter(|member| *scan::name(member.key) != *within.as_bytes()) {
             *around.entry(scan::unescape(member.key).into_owned()).or_default() += 1;
         }
         Some(inner)

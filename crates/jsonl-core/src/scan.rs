@@ -161,6 +161,61 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+/// The value of an object's member as it is written; of several with the name, the last, as parsers have it.
+///
+/// What [`members`] yields up to the first fault is looked at. `None` where there is none of the name, or `object` is no object.
+#[must_use]
+pub fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut found = None;
+    let mut members = members(object);
+    while let Some(Member { key, value }) = members.next() {
+        if *self::name(key) != *name.as_bytes() {
+            continue;
+        }
+        found = Some(value);
+        let rest = object.get(members.at..).unwrap_or_default();
+        if rest.len() > FAR && !may_hold_name(rest, name) {
+            break;
+        }
+    }
+    found
+}
+
+/// What is shorter is looked at byte by byte sooner than by what looks at many.
+const SHORT: usize = 64;
+
+/// In what is longer, a name is searched for before it is walked through.
+const FAR: usize = 512;
+
+/// Whether a member of this name may be in a text: as it is, or with escapes.
+fn may_hold_name(text: &[u8], name: &str) -> bool {
+    // Other characters can be escaped in other ways.
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    !is_plain
+        || memchr::memmem::find(text, name.as_bytes()).is_some()
+        || memchr::memmem::find(text, b"\\u00").is_some()
+}
+
+/// A member's name, escapes resolved: `key` is what stands between its quotes.
+#[must_use]
+pub fn name(key: &[u8]) -> Cow<'_, [u8]> {
+    // Keys are short, and have no escapes nearly always: all bytes at once are looked at sooner than one after the other.
+    if key.iter().fold(false, |has, byte| has | (*byte == b'\\')) {
+        return Cow::Owned(unescape(key).into_owned().into_bytes());
+    }
+    Cow::Borrowed(key)
+}
+
+/// The text of a value that is a string, with its quotes, as it is written; `None` for any other.
+#[must_use]
+pub fn string(value: &[u8]) -> Option<Cow<'_, str>> {
+    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    // As in a name.
+    let is_plain = content.len() <= SHORT && !content.iter().fold(false, |has, byte| has | (*byte == b'\\'));
+    let plain = if is_plain { std::str::from_utf8(content).ok() } else { None };
+    Some(plain.map_or_else(|| unescape(content), Cow::Borrowed))
+}
+
 /// The items of the array that is the whole of `text`, in order, as they are written. As [`members`] for what is
 /// no array, or wrong.
 #[must_use]

@@ -5,9 +5,7 @@
 
 use std::collections::HashSet;
 
-use jsonl_core::scan;
-
-use crate::message::{member, string};
+use jsonl_core::scan::{self, member, string};
 
 /// The ids of the calls that a message makes: OpenAI's `tool_calls`, and Anthropic's `tool_use` parts.
 pub(crate) fn made(message: &[u8]) -> HashSet<String> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jsonl_core::scan;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -71,8 +72,8 @@ impl Content {
             Self::Parts(parts) => {
                 let text = |part: &RawValue| {
                     let part = part.get().as_bytes();
-                    let text = crate::message::member(part, "text").unwrap_or(part);
-                    crate::message::string(text).unwrap_or_default().into_owned()
+                    let text = scan::member(part, "text").unwrap_or(part);
+                    scan::string(text).unwrap_or_default().into_owned()
                 };
                 parts.iter().map(|part| text(part)).collect()
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
 use std::time::SystemTime;
 
-use jsonl_core::scan;
+use jsonl_core::scan::{self, member, string};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -156,20 +156,6 @@ fn check(text: &[u8]) -> Result<()> {
         Some(role) if string(role).is_none() => not("its role is no string"),
         Some(_) => Ok(()),
     }
-}
-
-/// The value of a member as it is written; of several with the name, the last.
-pub(crate) fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let found = scan::members(object).filter(|member| {
-        member.key == name.as_bytes() || (member.key.contains(&b'\\') && scan::unescape(member.key) == name)
-    });
-    found.last().map(|member| member.value)
-}
-
-/// The text of a JSON string.
-pub(crate) fn string(value: &[u8]) -> Option<Cow<'_, str>> {
-    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    Some(scan::unescape(content))
 }
 
 /// The text of a message.

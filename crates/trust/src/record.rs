@@ -145,7 +145,7 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     /// Takes a member; `false` if it was there before.
     fn take(&mut self, key: &'a [u8], value: &'a [u8]) -> bool {
-        let slot = match &*name_of(key) {
+        let slot = match &*scan::name(key) {
             b"path" => &mut self.path,
             b"path_hex" => &mut self.path_hex,
             b"sha256" => &mut self.sha256,
@@ -222,14 +222,6 @@ fn path_of(path: Option<&[u8]>, hex: Option<&[u8]>) -> Option<PathBuf> {
     }
 }
 
-/// A key without its escapes, of which there are none nearly always.
-fn name_of(key: &[u8]) -> Cow<'_, [u8]> {
-    if key.contains(&b'\\') {
-        return Cow::Owned(scan::unescape(key).into_owned().into_bytes());
-    }
-    Cow::Borrowed(key)
-}
-
 fn digest(value: &[u8]) -> Option<Digest> {
     let as_it_stands = || Digest::parse(value.strip_prefix(b"\"")?.strip_suffix(b"\"")?);
     as_it_stands().or_else(|| Digest::parse(text(value)?.as_bytes()))
@@ -237,9 +229,7 @@ fn digest(value: &[u8]) -> Option<Digest> {
 
 /// The text of a JSON string; `None` where it holds something that is no character.
 fn text(value: &[u8]) -> Option<Cow<'_, str>> {
-    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    Some(scan::unescape(content))
-        .filter(|text| text.is_ascii() || !text.contains(char::REPLACEMENT_CHARACTER))
+    scan::string(value).filter(|text| text.is_ascii() || !text.contains(char::REPLACEMENT_CHARACTER))
 }
 
 /// A path in one of the two ways in which it can stand in a line.

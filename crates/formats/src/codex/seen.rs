@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jsonl_core::Span;
-use jsonl_core::scan::Walker;
+use jsonl_core::scan::{self, Walker};
 
 use super::{Base, Compaction, What};
 use crate::lines::{self, text};
@@ -114,13 +114,13 @@ impl<'a> Payload<'a> {
             b"nth_user_message" => &mut self.before,
             b"git" => {
                 return value.object(|key, value| {
-                    if *lines::key(key) == *b"branch" {
+                    if *scan::name(key) == *b"branch" {
                         self.branch = value.value();
                     }
                 });
             }
             b"info" => {
-                return value.object(|key, value| match &*lines::key(key) {
+                return value.object(|key, value| match &*scan::name(key) {
                     b"total_token_usage" => self.total = value.value(),
                     b"last_token_usage" => self.last = value.value(),
                     _ => {}
@@ -129,7 +129,7 @@ impl<'a> Payload<'a> {
             b"content" => {
                 return value.array(|item| {
                     item.object(|key, value| {
-                        if *lines::key(key) == *b"text" && self.first_text.is_empty() {
+                        if *scan::name(key) == *b"text" && self.first_text.is_empty() {
                             self.first_text = value.value();
                         }
                     });
@@ -172,11 +172,11 @@ impl Seen {
         if walker.peek() != Some(b'{') {
             return None;
         }
-        walker.object(|key, value| match &*lines::key(key) {
+        walker.object(|key, value| match &*scan::name(key) {
             b"timestamp" => seen.time = text(value.value()),
             b"payload" if value.peek() == Some(b'{') => {
                 let mut inside = Payload::default();
-                value.object(|key, value| inside.take(&lines::key(key), value));
+                value.object(|key, value| inside.take(&scan::name(key), value));
                 payload = Some(inside);
             }
             b"ordinal" => seen.ordinal = lines::whole(value.value()),

@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<ForeignSession> {
             if std::str::from_utf8(&text).is_ok() && scan::check(&text, scan::NESTING_MAX).is_ok() => {}
         _ => return Err(not("it is not JSON")),
     }
-    let Some(messages) = lines::member(&text, "messages").filter(|list| matches!(list, [b'[', ..])) else {
+    let Some(messages) = scan::member(&text, "messages").filter(|list| matches!(list, [b'[', ..])) else {
         return Err(not("it has no messages"));
     };
     let mut session = ForeignSession { key: folder::stem(path, ".json"), ..Default::default() };

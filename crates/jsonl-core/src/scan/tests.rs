@@ -238,3 +238,49 @@ fn unescaping_at_once_and_piece_by_piece_agree() {
         }
     }
 }
+
+/// The slow twin of [`member`]: goes through all of them.
+fn last_member<'a>(object: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
+    members(object).filter(|member| unescape(member.key) == wanted).last().map(|member| member.value)
+}
+
+#[test]
+fn the_last_member_of_a_name_is_found_near_and_far() {
+    let long = "x y\\n".repeat(FAR);
+    for between in
+        ["1", &format!("\"{long}\""), &format!("[\"{long}\",{{\"role\":3}}]"), "\"\\u001b[0m\"", "\"role\""]
+    {
+        for last in [
+            "",
+            ",\"role\":2",
+            ",\"r\\u006fle\":2",
+            ",\"role\\u0000\":2",
+            ",\"Role\":2",
+            ",\"role\":2,",
+            ",\"role\":",
+            ",\"role",
+        ] {
+            for end in ["}", "", "} x"] {
+                let text = format!("{{\"role\":1,\"content\":{between}{last}{end}");
+                for name in ["role", "content", "", "ro", "a/b"] {
+                    assert_eq!(
+                        member(text.as_bytes(), name),
+                        last_member(text.as_bytes(), name),
+                        "{name}: {text}"
+                    );
+                }
+            }
+        }
+    }
+    let odd = format!("{{\"a/b\":1,\"c\":\"{long}\",\"a\\/b\":2}}");
+    assert_eq!(member(odd.as_bytes(), "a/b"), Some(&b"2"[..]));
+    assert_eq!((member(b"[]", "a"), member(b"", "a"), member(b"{\"a\"", "a")), (None, None, None));
+}
+
+#[test]
+fn texts_of_strings_and_of_nothing_else() {
+    assert_eq!(string(b"\"a\\u00e9\"").as_deref(), Some("a\u{e9}"));
+    for value in ["7", "null", "[\"a\"]", "", "\"", "{\"a\":\"b\"}"] {
+        assert_eq!(string(value.as_bytes()), None, "{value}");
+    }
+}
