@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod coverage;
 mod crash;
 mod fuzz;
 mod sanitize;
@@ -26,6 +27,7 @@ usage: cargo xtask TASK
                         fuzz targets, all or one; needs nightly and cargo-fuzz, and says so
   sanitize [miri] [address] [thread]
                         tests under Miri, AddressSanitizer and ThreadSanitizer; needs nightly, and says so
+  coverage              lines and branches that the tests go through; needs nightly and LLVM's tools, and says so
   screens               the pictures of the program in README.md, from the shipped examples
   tidy                  house rules that a program can check";
 
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Some("crash") => crash::run(rest),
         Some("fuzz") => fuzz::run(rest),
         Some("sanitize") => sanitize::run(rest),
+        Some("coverage") => coverage::run(),
         Some("screens") => screens::save(),
         Some("tidy") => tidy::run(),
         _ => Err(String::from(USAGE)),

@@ -30,18 +30,18 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     Ok(())
 }
 
-fn nightly(args: &[&str]) -> Command {
+pub(crate) fn nightly(args: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.arg("+nightly").args(args).current_dir(root());
     command
 }
 
-fn is_there(args: &[&str]) -> bool {
+pub(crate) fn is_there(args: &[&str]) -> bool {
     nightly(args).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// `x86_64-unknown-linux-gnu`.
-fn host() -> Option<String> {
+pub(crate) fn host() -> Option<String> {
     let output = Command::new("rustc").arg("-vV").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     text.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
