@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import zlib
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 LINE_MAX = 16 << 20
 DEPTH_MAX = 128
@@ -288,8 +288,17 @@ def list_in(members, name, kind):
     return [item for item in items if isinstance(item, kind) and (item or kind is dict)]
 
 
+def millis_of(text):
+    try:
+        time = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    time = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    return (time - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
+
+
 def is_later(a, b):
-    a, b = time_of(a), time_of(b)
+    a, b = millis_of(a), millis_of(b)
     return a is not None and (b is None or a > b)
 
 

@@ -230,9 +230,7 @@ impl Display for Failure {
                 f.write_str(&name(&error.to_string()))?;
                 f.write_str(match error {
                     annals_memory::Error::Incomplete { .. } => " (--accept-loss)",
-                    annals_memory::Error::NotAMemory { .. } => {
-                        "; if it is one, annals log repair --force takes out what is damaged"
-                    }
+                    annals_memory::Error::NotAMemory { .. } => "; check the path",
                     _ => what_next(error.io_kind()),
                 })
             }

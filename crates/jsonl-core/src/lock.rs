@@ -222,6 +222,10 @@ fn read_note(log: &Path) -> Option<(NoteText, Option<SystemTime>)> {
     Some((text, metadata.modified().ok()))
 }
 
+/// So often the kernel is asked who holds what is held.
+#[cfg(target_os = "linux")]
+const LOOKS: usize = 3;
+
 /// Who may hold a `flock` on a file, from `/proc/locks`:
 /// `1: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF`, the device as major and minor number in hexadecimal.
 ///
@@ -230,8 +234,10 @@ fn read_note(log: &Path) -> Option<(NoteText, Option<SystemTime>)> {
 #[cfg(target_os = "linux")]
 fn pids_in_kernel(log: &Metadata) -> Vec<u32> {
     use std::os::linux::fs::MetadataExt;
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-    pids_in(&locks, &device_text(log.st_dev()), &log.st_ino().to_string())
+    let (device, inode) = (device_text(log.st_dev()), log.st_ino().to_string());
+    let look = || pids_in(&fs::read_to_string("/proc/locks").unwrap_or_default(), &device, &inode);
+    // The list comes in pieces, and locks that come and go between two of them can hide one that stays.
+    std::iter::repeat_with(look).take(LOOKS).find(|pids| !pids.is_empty()).unwrap_or_default()
 }
 
 /// The device of a file as `/proc/locks` has it.

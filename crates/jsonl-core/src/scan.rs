@@ -166,7 +166,7 @@ impl<'a> Iterator for Members<'a> {
 /// What [`members`] yields up to the first fault is looked at. `None` where there is none of the name, or `object` is no object.
 #[must_use]
 pub fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let mut found = None;
+    let (mut found, mut is_searched) = (None, false);
     let mut members = members(object);
     while let Some(Member { key, value }) = members.next() {
         if *self::name(key) != *name.as_bytes() {
@@ -174,8 +174,12 @@ pub fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
         }
         found = Some(value);
         let rest = object.get(members.at..).unwrap_or_default();
-        if rest.len() > FAR && !may_hold_name(rest, name) {
-            break;
+        if !is_searched && rest.len() > FAR {
+            if !may_hold_name(rest, name) {
+                break;
+            }
+            // Whoever asked at each of a million would be at it for minutes.
+            is_searched = true;
         }
     }
     found

@@ -99,6 +99,8 @@ pub(crate) fn load(log: &Log) -> Option<Index> {
         compacted: head.compacted,
         accepted: head.accepted,
         has_header: head.has_header,
+        // Nobody who doesn't take it for a memory keeps a checkpoint of it.
+        has_own: true,
         end: cursor.offset(),
         report: Report { records, odd, torn, damaged, fused, ..Report::default() },
         ..Index::default()

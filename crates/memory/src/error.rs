@@ -23,15 +23,13 @@ pub enum Error {
         /// What is missing.
         loss: Box<Loss>,
     },
-    /// Hardly a line of a file is anything that a memory holds, so it may be something else. Nothing was written.
-    #[error("{}: {records} lines are a memory's and {others} are not, so it may be no memory at all; nothing was changed", path.display())]
+    /// No line of a file is a record of a kind that a memory has, so it is something else. Nothing was written.
+    #[error("{}: none of its {lines} lines is a record of a memory, so it is something else; nothing was changed", path.display())]
     NotAMemory {
         /// The file.
         path: PathBuf,
-        /// Lines that a memory may have.
-        records: u64,
-        /// The other ones, damaged lines and records of something else.
-        others: u64,
+        /// How many lines there are.
+        lines: u64,
     },
     /// There is no active item with this id: it was forgotten, replaced, or never there. Nothing was written.
     #[error("item {id} is not active: already forgotten, or never there")]

@@ -59,6 +59,7 @@ pub(crate) struct Part {
     compacted: Option<(u64, u64)>,
     accepted: Option<Accepted>,
     has_header: bool,
+    has_own: bool,
     pub(crate) report: Report,
 }
 
@@ -76,6 +77,7 @@ impl Part {
                 _ => self.runs.push((id, id)),
             }
         }
+        self.has_own |= !matches!(what, What::Other);
         match (id, what) {
             (_, What::Header) => self.has_header = true,
             (Some(id), What::Item { kind, hash, supersedes, expires }) => {
@@ -120,6 +122,8 @@ pub(crate) struct Index {
     pub(crate) compacted: Option<(u64, u64)>,
     pub(crate) accepted: Accepted,
     pub(crate) has_header: bool,
+    /// Whether there is any record of a kind that only a memory has.
+    pub(crate) has_own: bool,
     pub(crate) report: Report,
     /// Everything before has been looked at.
     pub(crate) end: u64,
@@ -167,6 +171,7 @@ impl Index {
         self.compacted = part.compacted.or(self.compacted);
         self.accepted = part.accepted.unwrap_or_else(|| std::mem::take(&mut self.accepted));
         self.has_header |= part.has_header;
+        self.has_own |= part.has_own;
     }
 
     /// Lets the tombstones and successors among what was absorbed do their work.

@@ -156,7 +156,7 @@ impl MemoryOptions {
     ///
     /// [`Error::Log`](crate::Error::Log) with [`jsonl_core::Error::Busy`] and who it is, if somebody else holds it (aish, too);
     /// [`Error::Incomplete`](crate::Error::Incomplete) where records are missing; [`Error::NotAMemory`](crate::Error::NotAMemory) where
-    /// hardly a line is a memory's, whatever loss is accepted ([`View::require_memory`](crate::View::require_memory)); else `Error::Log`.
+    /// no line is a memory's, whatever loss is accepted ([`View::require_memory`](crate::View::require_memory)); else `Error::Log`.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Memory> {
         Memory::open_with(self, path.as_ref())
     }

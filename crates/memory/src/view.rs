@@ -21,8 +21,8 @@ use crate::time;
 /// First read of a record at an offset; longer ones are read further.
 const RECORD_LEN: u64 = 1 << 10;
 
-/// A record of a memory's shows that a file is one, whatever becomes of so many other lines.
-const RECORDS_WORTH: u64 = 10;
+/// More damaged lines, and nothing else, are something else than what is left of a memory.
+const DAMAGED_MAX: u64 = 10;
 
 /// Up to so many items are read one by one; more, in one pass over the log.
 const FEW: usize = 512;
@@ -96,21 +96,14 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAMemory`] if there are records, and none of them is a memory's; or if there is a loss that nobody has accepted yet, and
-    /// hardly a line (one in eleven) is a memory's. Up to ten damaged lines and nothing else may be what is left of one.
+    /// [`Error::NotAMemory`] if there are records or more than ten damaged lines, and not one record of a kind that a memory has.
     pub fn require_memory(&self) -> Result<()> {
-        let Report { records, odd, damaged, .. } = self.index.report;
-        // Items may be odd, and in several ways.
-        let items = self.index.slots.len() as u64 + u64::from(self.index.has_header);
-        let ours = records.saturating_sub(odd).max(items);
-        let foreign = records.saturating_sub(ours);
-        let others = damaged + foreign;
+        let Report { records, damaged, .. } = self.index.report;
         // Of a memory that has just begun, a power cut may have left a line of anything.
-        let is_drowned = others > RECORDS_WORTH * ours.max(1) && !self.index.loss().is_empty();
-        if !is_drowned && (ours > 0 || foreign == 0) {
+        if self.index.has_own || (records == 0 && damaged <= DAMAGED_MAX) {
             return Ok(());
         }
-        Err(Error::NotAMemory { path: self.log.path().to_owned(), records: ours, others })
+        Err(Error::NotAMemory { path: self.log.path().to_owned(), lines: records + damaged })
     }
 
     /// The path it was opened with.

@@ -165,7 +165,7 @@ fn trust_stores_are_read_alike() {
 }
 
 /// Events of every kind, also such as nobody writes.
-const EVENTS: [&str; 16] = [
+const EVENTS: [&str; 18] = [
     r#""op":"session_seen","payload":{"claude_session_id":"c1","cwd":"/w","branch_at_start":"main","branch_current":"main"}"#,
     r#""op":"session_seen","payload":{"claude_session_id":"c2","cwd":"/v","branch_at_start":"x","branch_current":"x","identity_resolution":{"why":[1]}}"#,
     r#""op":"session_seen","payload":{"claude_session_id":"c1","transcript_file":{"path":"/t","size":1,"mtime":"a"},"parent_candidates_omitted_count":3}"#,
@@ -181,6 +181,8 @@ const EVENTS: [&str; 16] = [
     r#""op":"sweep","payload":{"activity_state":"archived","effective_last_progress":"2031-01-01T00:00:00.000Z"}"#,
     r#""op":"session_seen","payload":{"claude_session_id":7,"cwd":[]}"#,
     r#""op":"close","payload":{"outcome":"open","closed_reason":null}"#,
+    r#""op":"sweep","payload":{"effective_last_progress":"2032-01-01T00:00:00.1239Z"}"#,
+    r#""op":"sweep","payload":{"effective_last_progress":"2032-01-01T00:00:00.123"}"#,
     r#""op":"of another version","payload":{"alias":"none"}"#,
 ];
 

@@ -111,18 +111,20 @@ struct CompactedObject<'a> {
 /// The keys of active sessions in which messages are hidden.
 fn with_hidden(store: &Store, out: &mut Out) -> Result<Vec<String>, Failure> {
     let list = store.list(&ListOptions::new().titles(false))?;
+    let is_complete = list.unlisted.is_empty();
     list.unlisted.into_iter().for_each(|unlisted| out.complain(&unlisted.error.into()));
     let with_hidden = list.sessions.into_iter().filter(|listed| listed.hidden() > 0);
-    Ok(with_hidden.map(|listed| listed.key).collect())
+    let keys: Vec<String> = with_hidden.map(|listed| listed.key).collect();
+    if keys.is_empty() && is_complete {
+        out.note("no messages are hidden in any session");
+    }
+    Ok(keys)
 }
 
 pub(crate) fn compact(args: &Compact, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let store = home.store()?;
     let options = CompactOptions::new().keep_removed(!args.discard).dry_run(args.dry_run);
     let all = if args.all { with_hidden(&store, out)? } else { Vec::new() };
-    if args.all && all.is_empty() {
-        out.note("no messages are hidden in any session");
-    }
     for key in args.keys.iter().chain(&all) {
         let done = home.existing(&store, key).and_then(|session| Ok((session.compact(&options)?, session)));
         let (compacted, session) = match done {
