@@ -5,6 +5,8 @@
 //!
 //! Works on the text itself: what is shown is what is written, with its numbers, its order and its doubles.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jsonl_core::scan::{self, unescape};
 
@@ -120,8 +122,7 @@ impl<'a> Json<'a> {
     }
 
     fn string(self) -> Option<String> {
-        let content = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        Some(unescape(content).into_owned())
+        scan::string(self.0).map(Cow::into_owned)
     }
 
     /// As it is written.

@@ -3,6 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+/// Files up to here are read several at once, by one thread each: the core reads them so in any case.
+pub(crate) const SMALL: u64 = 1 << 20;
+
+/// So many of them before the first is told.
+pub(crate) const BATCH: usize = 64;
+
 /// Cuts a list of files into parts: small ones, at most so many, to be read side by side; or one that is longer than `small` bytes, to be
 /// read by itself.
 pub(crate) fn batches<T>(

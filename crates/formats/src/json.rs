@@ -49,8 +49,7 @@ impl<'a> Json<'a> {
 
     /// Its text, if it is a string.
     pub(crate) fn text(&self) -> Option<String> {
-        let content = self.raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        Some(scan::unescape(content).into_owned())
+        scan::string(self.raw).map(Cow::into_owned)
     }
 
     /// Its text, or nothing.

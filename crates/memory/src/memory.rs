@@ -385,7 +385,7 @@ impl Memory {
         self.commit(|batch| {
             let appended = batch.transaction.append(&Header { meta })?;
             let index = &mut batch.held.view.index;
-            index.has_header = true;
+            (index.has_header, index.has_own) = (true, true);
             index.report.records += 1;
             index.end = appended.offset + appended.len;
             Ok(())

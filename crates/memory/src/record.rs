@@ -157,12 +157,8 @@ impl<'a> Members<'a> {
         let mut found = Self::default();
         let mut members = scan::members(text);
         for member in &mut members {
-            let key = match memchr_backslash(member.key) {
-                false => Cow::Borrowed(member.key),
-                true => Cow::Owned(scan::unescape(member.key).into_owned().into_bytes()),
-            };
             let value = Some(member.value).filter(|value| *value != b"null");
-            match &*key {
+            match &*scan::name(member.key) {
                 b"id" => found.id = value,
                 b"ts" => found.ts = value,
                 b"kind" => found.kind = value,
@@ -182,16 +178,6 @@ impl<'a> Members<'a> {
     }
 }
 
-fn memchr_backslash(key: &[u8]) -> bool {
-    key.contains(&b'\\')
-}
-
-/// The text of a JSON string.
-fn text(value: &[u8]) -> Option<Cow<'_, str>> {
-    let content = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    Some(scan::unescape(content))
-}
-
 /// An id, and whether it is written as one should be.
 fn id(value: &[u8]) -> Option<(u64, bool)> {
     let plain = |digits: &[u8]| {
@@ -204,7 +190,7 @@ fn id(value: &[u8]) -> Option<(u64, bool)> {
     if let Some(id) = plain(value) {
         return Some((id, true));
     }
-    if let Some(quoted) = text(value) {
+    if let Some(quoted) = scan::string(value) {
         return plain(quoted.as_bytes()).map(|id| (id, false));
     }
     // Lua writes a large whole number as 1e+15.
@@ -220,7 +206,7 @@ fn number(value: Option<&[u8]>) -> Option<u64> {
 
 /// The time of a `ts` or `expires`.
 fn millis(value: &[u8]) -> Option<i64> {
-    time::parse(text(value)?.as_bytes())
+    time::parse(scan::string(value)?.as_bytes())
 }
 
 /// What a text means for duplicates: white space around it does not matter.
@@ -260,7 +246,7 @@ fn glance_at(members: &Members<'_>, line: &[u8]) -> Glance {
     if ts.is_none() {
         odd.push(OddKind::NoTime);
     }
-    let kind = members.kind.and_then(text);
+    let kind = members.kind.and_then(scan::string);
     let what = match kind.as_deref() {
         Some("forget") => What::Forget { target: number(members.target) },
         Some("compacted") => What::Compacted { kept: number(members.kept).unwrap_or(0) },
@@ -283,7 +269,7 @@ fn glance_at(members: &Members<'_>, line: &[u8]) -> Glance {
 }
 
 fn item_at(members: &Members<'_>, kind: Kind, odd: &mut Vec<OddKind>) -> What {
-    let hash = match members.content.and_then(text) {
+    let hash = match members.content.and_then(scan::string) {
         Some(content) => hash(&content),
         None => {
             odd.push(OddKind::NoContent);
@@ -310,9 +296,10 @@ fn item_at(members: &Members<'_>, kind: Kind, odd: &mut Vec<OddKind>) -> What {
 pub(crate) fn item(line: &[u8]) -> Option<Item> {
     let (members, _) = Members::of(line);
     let id = number(members.id)?;
-    let kind = members.kind.and_then(text)?.parse().ok()?;
+    let kind = members.kind.and_then(scan::string)?.parse().ok()?;
     let as_json = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    let content = members.content.map(|value| text(value).map_or_else(|| as_json(value), Cow::into_owned));
+    let content =
+        members.content.map(|value| scan::string(value).map_or_else(|| as_json(value), Cow::into_owned));
     let time_at = |value: Option<&[u8]>| value.and_then(millis).and_then(time::from_millis);
     Some(Item {
         id,
@@ -321,9 +308,9 @@ pub(crate) fn item(line: &[u8]) -> Option<Item> {
         time: time_at(members.ts),
         tags: members
             .tags
-            .map(|tags| scan::items(tags).filter_map(|tag| text(tag).map(Cow::into_owned)).collect())
+            .map(|tags| scan::items(tags).filter_map(|tag| scan::string(tag).map(Cow::into_owned)).collect())
             .unwrap_or_default(),
-        source: members.source.and_then(text).map(Cow::into_owned),
+        source: members.source.and_then(scan::string).map(Cow::into_owned),
         supersedes: number(members.supersedes),
         expires: time_at(members.expires),
         raw: line.to_vec(),

@@ -6,7 +6,16 @@ use crate::exit::Failure;
 use crate::out::{Out, Paint};
 
 /// Between columns.
-const GAP: &str = "  ";
+pub(super) const GAP: &str = "  ";
+
+/// How wide each column has to be.
+pub(super) fn widths(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Vec<usize> {
+    let mut widths: Vec<usize> = head.iter().map(|name| name.width()).collect();
+    for row in rows {
+        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = (*width).max(cell.width()));
+    }
+    widths
+}
 
 /// Prints rows under a head; the columns of `right` are aligned there, and `last` says in which colour the last one is.
 ///
@@ -19,12 +28,7 @@ pub(super) fn print<R>(
     last: impl Fn(&str) -> Paint,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let mut widths: Vec<usize> = head.iter().map(|name| name.width()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(cells(row)) {
-            *width = (*width).max(cell.width());
-        }
-    }
+    let widths = widths(head, rows.iter().map(&cells));
     let is_last = |column: usize| column + 1 == widths.len();
     // Colours take no room, so what is painted is padded as if it weren't.
     let padded = |column: usize, cell: &str, painted: &str| {

@@ -104,8 +104,7 @@ fn run(
         let event_id = event.event_id.as_deref().unwrap_or("-");
         out.line(format_args!("ok: {} written for {stable_id} (event_id={event_id})", event.op.name()))?;
         for member in scan::members(payload.text().as_bytes()) {
-            let text = member.value.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
-            let value = text.map_or_else(|| String::from_utf8_lossy(member.value), scan::unescape);
+            let value = scan::string(member.value).unwrap_or_else(|| String::from_utf8_lossy(member.value));
             out.line(format_args!("  {}: {}", name(&scan::unescape(member.key)), name(&value)))?;
         }
     }

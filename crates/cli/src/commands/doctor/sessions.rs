@@ -24,6 +24,8 @@ pub(super) struct Sessions {
     all: Vec<Listed>,
     /// The files with what compactions have taken out.
     removed: Vec<PathBuf>,
+    /// Bytes of these.
+    removed_len: u64,
 }
 
 impl Sessions {
@@ -38,8 +40,10 @@ impl Sessions {
                 for unlisted in list.unlisted {
                     findings.failure(WHO, &unlisted.error.into());
                 }
-                let removed = list.sessions.iter().flat_map(|listed| removed(&store, listed)).collect();
-                Some(Self { store, all: list.sessions, removed })
+                let removed: Vec<PathBuf> =
+                    list.sessions.iter().flat_map(|listed| removed(&store, listed)).collect();
+                let removed_len = removed.iter().map(|path| len_of(path)).sum();
+                Some(Self { store, all: list.sessions, removed, removed_len })
             }
             Err(failure) => {
                 findings.failure(WHO, &failure);
@@ -50,11 +54,7 @@ impl Sessions {
 
     /// Bytes of what was said.
     pub(super) fn len(&self) -> u64 {
-        self.all.iter().map(|listed| listed.len).sum::<u64>() + self.removed_len()
-    }
-
-    fn removed_len(&self) -> u64 {
-        self.removed.iter().map(|path| len_of(path)).sum()
+        self.all.iter().map(|listed| listed.len).sum::<u64>() + self.removed_len
     }
 
     pub(super) fn look(&self, look: &Look, kept: &mut Vec<Kept>, findings: &mut Findings) {
@@ -96,9 +96,8 @@ impl Sessions {
         if archived > 0 {
             holds.push(format!("{} archived", count(archived)));
         }
-        let removed = self.removed_len();
-        if removed > 0 {
-            holds.push(format!("{} taken out and kept", size(removed)));
+        if self.removed_len > 0 {
+            holds.push(format!("{} taken out and kept", size(self.removed_len)));
         }
         holds.join(", ")
     }

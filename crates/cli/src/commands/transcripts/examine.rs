@@ -11,13 +11,7 @@ use jsonl_core::{ReadOptions, Report};
 use crate::agents::{Found, spool};
 use crate::commands::sessions::oddities;
 use crate::exit::{Exit, Failure};
-use crate::parallel::{batches, in_parallel};
-
-/// Files up to this are read by one thread each.
-const SMALL: u64 = 1 << 20;
-
-/// So many of them are looked at before the first is told.
-const BATCH: usize = 64;
+use crate::parallel::{BATCH, SMALL, batches, in_parallel};
 
 /// A file to look at.
 pub(crate) struct Target {

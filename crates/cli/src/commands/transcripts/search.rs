@@ -23,15 +23,9 @@ use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::human::{count, name, plural, size};
 use crate::out::{Out, Paint};
-use crate::parallel::{batches, in_parallel};
+use crate::parallel::{BATCH, SMALL, batches, in_parallel};
 use crate::progress::Progress;
 use crate::store::Home;
-
-/// Files up to here are searched several at once, and larger ones each on all processors.
-const SMALL: u64 = 1 << 20;
-
-/// So many at once.
-const BATCH: usize = 64;
 
 /// Something that is searched.
 struct Target {

@@ -9,7 +9,6 @@ use annals_session::ListOptions;
 use jiff::Timestamp;
 use jsonl_core::ReadOptions;
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
 use super::show::is_told_apart;
 use crate::agents::{Agents, Found, OWN, Titles, Wanted, spool};
@@ -307,16 +306,13 @@ fn print(sums: &BTreeMap<String, Sums>, by: By, out: &mut Out) -> Result<Exit, F
 
 /// The columns for which a terminal has room, and how long names may be. What is not told first is left out first.
 fn fit(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> (Vec<usize>, usize) {
-    let mut widths: Vec<usize> = head.iter().map(|name| name.width()).collect();
-    for row in rows {
-        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = (*width).max(cell.width()));
-    }
+    let widths = table::widths(head, rows);
     let name_width = widths[0].min(NAME_MAX);
     let mut shown: Vec<usize> = (0..head.len()).collect();
     let Some(room) = terminal_width() else { return (shown, name_width) };
     let mut left_out = LEFT_OUT_FIRST.iter();
     loop {
-        let others: usize = shown[1..].iter().map(|column| widths[*column] + 2).sum();
+        let others: usize = shown[1..].iter().map(|column| widths[*column] + table::GAP.len()).sum();
         let name_room = room.saturating_sub(others);
         if name_room >= name_width.min(NAME_MIN) {
             return (shown, name_width.min(name_room));
