@@ -1,5 +1,8 @@
 //! The lines of a log one by one, from either end.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use memchr::memrchr;
 use serde::de::DeserializeOwned;
 
@@ -104,14 +107,15 @@ pub struct Lines<'a> {
     failed: bool,
 }
 
-/// Chunk by chunk: a copy of one, of which the lines up to `at` have been yielded.
+/// Chunk by chunk: one of them, in memory, of which the lines before `left` have been yielded.
 #[derive(Debug, Default)]
 struct Front {
     /// Where the first line of all begins.
     start: u64,
-    chunk: Vec<u8>,
-    chunk_offset: u64,
-    at: usize,
+    chunk: Arc<Vec<u8>>,
+    left: Range<usize>,
+    /// Where in the file `left` begins.
+    left_offset: u64,
     /// A line behind the chunk that was too long for it.
     long: Option<LongLine>,
     next_chunk: u64,
@@ -169,13 +173,14 @@ impl<'a> Lines<'a> {
         let ranges = Ranges::new(&self.log.bytes, self.front.start, self.rules.max_line_len);
         let mut line = loop {
             let front = &mut self.front;
-            let rest = front.chunk.get(front.at..).unwrap_or_default();
+            let rest = front.chunk.get(front.left.clone()).unwrap_or_default();
             if let Some(raw) = line::lines(rest).next() {
-                let offset = front.chunk_offset + front.at as u64;
-                front.at += raw.len();
-                let (len, terminated) = (raw.bytes.len(), raw.terminated);
-                let start = self.front.at - len - usize::from(terminated);
-                break self.line(offset, &self.front.chunk[start..start + len], terminated);
+                let offset = front.left_offset;
+                let found = front.left.start..front.left.start + raw.bytes.len();
+                let terminated = raw.terminated;
+                front.left.start += raw.len();
+                front.left_offset += raw.len() as u64;
+                break self.line(offset, &self.front.chunk[found], terminated);
             }
             if let Some(long) = front.long.take() {
                 break self.long(&long);
@@ -183,13 +188,14 @@ impl<'a> Lines<'a> {
             if front.next_chunk >= ranges.count() {
                 return Ok(None);
             }
+            // What nobody keeps is read into again.
+            front.chunk = Arc::default();
             let chunk = ranges.chunk(front.next_chunk, &mut front.buffer).map_err(self.log.io("read"))?;
             if chunk.missing > 0 {
                 return Err(Error::Shrunk { path: self.log.path().to_owned(), missing: chunk.missing });
             }
-            front.chunk.clear();
-            front.chunk.extend_from_slice(chunk.bytes);
-            (front.chunk_offset, front.at, front.long) = (chunk.offset, 0, chunk.long);
+            (front.chunk, front.left) = chunk.share();
+            (front.left_offset, front.long) = (chunk.offset, chunk.long);
             front.next_chunk += 1;
         };
         if line.offset >= self.back.end {

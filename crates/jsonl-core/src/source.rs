@@ -7,7 +7,8 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use memchr::{memchr, memrchr};
 
@@ -22,6 +23,9 @@ const MORE_LEN: usize = 16 << 10;
 
 /// Large buffers grow by this, small ones double.
 const STEP_LEN: usize = 256 << 10;
+
+/// Buffers for a range have room for the line that crosses its end, if that isn't long.
+const RANGE_SPACE_LEN: usize = CHUNK_LEN as usize + 4 * MORE_LEN;
 
 /// Buffers above this are given back after use, so that one huge line doesn't cost memory ever after.
 const KEEP_LEN: usize = 4 << 20;
@@ -53,10 +57,26 @@ pub struct Chunk<'a> {
     pub offset: u64,
     /// Whole lines. The last one lacks its newline where the file does.
     pub bytes: &'a [u8],
+    /// The buffer that they are in, if they were read for this chunk, and where.
+    held: Option<(&'a Arc<Vec<u8>>, usize)>,
     /// A line behind them that is longer than the limit.
     pub(crate) long: Option<LongLine>,
     /// Bytes that were to follow but are gone from the file.
     pub(crate) missing: u64,
+}
+
+impl Chunk<'_> {
+    /// Memory that can be kept, and where in it the chunk's bytes are. Nothing is copied where they were read for
+    /// this chunk, and take up most of what they were read into.
+    #[must_use]
+    pub fn share(&self) -> (Arc<Vec<u8>>, Range<usize>) {
+        match self.held {
+            Some((space, at)) if space.len() - self.bytes.len() <= self.bytes.len() / 4 => {
+                (Arc::clone(space), at..at + self.bytes.len())
+            }
+            _ => (Arc::new(self.bytes.to_vec()), 0..self.bytes.len()),
+        }
+    }
 }
 
 /// A line that was passed over.
@@ -221,7 +241,7 @@ impl<'a> Ranges<'a> {
                 step = (step * 2).min(1 << 20);
             }
         }
-        Ok(Chunk { bytes: &buffer[first..], missing, ..empty_chunk(base + first as u64) })
+        Ok(Chunk { missing, ..buffer.chunk(base, first) })
     }
 
     /// The last line, from `line` on, is too long: finds its end without keeping it.
@@ -255,12 +275,12 @@ impl<'a> Ranges<'a> {
         }
         buffer.truncate(line);
         let long = Some(LongLine { offset, len: line_len, terminated, head });
-        Ok(Chunk { bytes: &buffer[first..], long, ..empty_chunk(base + first as u64) })
+        Ok(Chunk { long, ..buffer.chunk(base, first) })
     }
 }
 
 fn empty_chunk<'a>(offset: u64) -> Chunk<'a> {
-    Chunk { offset, bytes: &[], long: None, missing: 0 }
+    Chunk { offset, bytes: &[], held: None, long: None, missing: 0 }
 }
 
 pub(crate) fn head_of(line: &[u8]) -> Head {
@@ -270,18 +290,22 @@ pub(crate) fn head_of(line: &[u8]) -> Head {
     Head { bytes, len }
 }
 
-/// Bytes that were read, in space that is used again.
+/// Bytes that were read, in space that is used again unless somebody keeps it.
 ///
 /// A `Vec` would have to be zeroed before every read; this is zeroed once.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
-    space: Vec<u8>,
+    // Shared only with those who keep a chunk; never while it is being filled.
+    space: Arc<Vec<u8>>,
     // Invariant: at most `space.len()`.
     len: usize,
 }
 
 impl Buffer {
     pub(crate) fn clear(&mut self) {
+        if Arc::get_mut(&mut self.space).is_none() {
+            self.space = Arc::default();
+        }
         self.len = 0;
     }
 
@@ -289,9 +313,10 @@ impl Buffer {
         self.len = self.len.min(len);
     }
 
-    pub(crate) fn into_vec(mut self) -> Vec<u8> {
-        self.space.truncate(self.len);
-        self.space
+    pub(crate) fn into_vec(self) -> Vec<u8> {
+        let mut bytes = Arc::unwrap_or_clone(self.space);
+        bytes.truncate(self.len);
+        bytes
     }
 
     fn forget_if_large(&mut self) {
@@ -300,22 +325,34 @@ impl Buffer {
         }
     }
 
+    /// The bytes from `first` on, the first of the buffer being at `base` in the file.
+    fn chunk(&self, base: u64, first: usize) -> Chunk<'_> {
+        let held = Some((&self.space, first));
+        Chunk { bytes: &self[first..], held, ..empty_chunk(base + first as u64) }
+    }
+
     /// Appends up to `len` bytes of `file` from `offset` on; returns how many. Fewer only at the file's end.
     pub(crate) fn fill(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize> {
-        let start = self.len;
-        if self.space.len() < start + len {
+        let (start, needed) = (self.len, self.len + len);
+        let space = Arc::make_mut(&mut self.space);
+        if space.len() < needed {
             // Not twice as much: the longest lines are what bounds the memory of a thread.
-            let needed = start + len;
-            let wanted = match needed < STEP_LEN {
-                true => needed.next_power_of_two(),
-                false => needed.next_multiple_of(STEP_LEN),
+            let wanted = match needed {
+                ..STEP_LEN => needed.next_power_of_two(),
+                STEP_LEN..RANGE_SPACE_LEN => RANGE_SPACE_LEN,
+                RANGE_SPACE_LEN.. => needed.next_multiple_of(STEP_LEN),
             };
-            self.space.reserve_exact(wanted - self.space.len());
-            self.space.resize(wanted, 0);
+            if space.is_empty() {
+                // The system's pages are zero already.
+                *space = vec![0; wanted];
+            } else {
+                space.reserve_exact(wanted - space.len());
+                space.resize(wanted, 0);
+            }
         }
-        while self.len < start + len {
+        while self.len < needed {
             let done = self.len - start;
-            match positioned_read(file, &mut self.space[self.len..start + len], offset + done as u64) {
+            match positioned_read(file, &mut space[self.len..needed], offset + done as u64) {
                 Ok(0) => break,
                 Ok(got) => self.len += got,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -396,14 +396,9 @@ pub(crate) fn records(log: &Log, offset: u64, until: u64) -> Result<(Vec<Record>
     with_rest(log, records, offset..until, fast_end)
 }
 
-/// [`records`] of a chunk that is in memory already, and its bytes. Not those of the line behind it that is too long for any
-/// chunk.
-pub(crate) fn records_of(
-    log: &Log,
-    chunk: &Chunk<'_>,
-    bytes: &Arc<Vec<u8>>,
-) -> Result<(Vec<Record>, ReadReport)> {
-    let (records, fast_end, _) = clean(chunk, bytes);
+/// [`records`] of a chunk that is in memory already. Not those of the line behind it that is too long for any chunk.
+pub(crate) fn records_of(log: &Log, chunk: &Chunk<'_>) -> Result<(Vec<Record>, ReadReport)> {
+    let (records, fast_end, _) = clean(chunk);
     with_rest(log, records, chunk.offset..chunk.offset + chunk.bytes.len() as u64, fast_end)
 }
 
@@ -433,7 +428,7 @@ fn fast(log: &Log, offset: u64) -> Result<(Vec<Record>, u64)> {
     let mut records = Vec::new();
     let mut end = offset;
     log.chunks(
-        |chunk| (chunk.offset, clean(&chunk, &Arc::new(chunk.bytes.to_vec()))),
+        |chunk| (chunk.offset, clean(&chunk)),
         |(chunk_start, (found, chunk_end, is_clean)), _| {
             // A line too long for any chunk is between two of them.
             if chunk_start != end {
@@ -447,12 +442,13 @@ fn fast(log: &Log, offset: u64) -> Result<(Vec<Record>, u64)> {
     Ok((records, end))
 }
 
-/// [`fast`] for one chunk, whose bytes the records are to share; and whether it is nothing but such lines.
-fn clean(chunk: &Chunk<'_>, bytes: &Arc<Vec<u8>>) -> (Vec<Record>, u64, bool) {
+/// [`fast`] for one chunk, whose memory the records share; and whether it is nothing but such lines.
+fn clean(chunk: &Chunk<'_>) -> (Vec<Record>, u64, bool) {
+    let (bytes, place) = chunk.share();
     let mut found = Vec::with_capacity(chunk.bytes.len() / 1024);
     for line in chunk.lines() {
         let record = match record::cut(line.bytes) {
-            Some(cut) => Some(cut.into_record(bytes, line.offset)),
+            Some(cut) => Some(cut.into_record(&bytes, place.start + line.offset)),
             None => sealed(line.bytes),
         };
         match record {
@@ -460,7 +456,7 @@ fn clean(chunk: &Chunk<'_>, bytes: &Arc<Vec<u8>>) -> (Vec<Record>, u64, bool) {
             _ => return (found, chunk.offset + line.offset as u64, false),
         }
     }
-    (found, chunk.offset + bytes.len() as u64, true)
+    (found, chunk.offset + chunk.bytes.len() as u64, true)
 }
 
 fn slow(log: &Log, report: &mut ReadReport) -> Result<Vec<Record>> {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use jsonl_core::{Log, Span};
-use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -442,16 +441,10 @@ pub(crate) fn fold<A: Send>(
     let wanted = Wanted::new(log, scope)?;
     let rest = log.part(Span { offset: wanted.start, len: log.len() - wanted.start })?;
     let mut joined = read::Joined::starting_at(wanted.start);
-    // Memory that nobody kept records in is used again: to ask for it takes longer than to fill it.
-    let spare: Mutex<Vec<Vec<u8>>> = Mutex::default();
     let mut total = Some(init());
     let passed_over = rest.try_chunks(
         |chunk| {
-            let mut bytes = spare.lock().pop().unwrap_or_default();
-            bytes.clear();
-            bytes.extend_from_slice(chunk.bytes);
-            let bytes = Arc::new(bytes);
-            let (records, report) = read::records_of(log, &chunk, &bytes)?;
+            let (records, report) = read::records_of(log, &chunk)?;
             let ends = read::ends(&records);
             let mut part = init();
             for record in records {
@@ -459,7 +452,6 @@ pub(crate) fn fold<A: Send>(
                     step(&mut part, Entry::of(record));
                 }
             }
-            spare.lock().extend(Arc::into_inner(bytes));
             Ok::<_, Error>((part, ends, report))
         },
         |(part, ends, report), _| {

@@ -445,6 +445,35 @@ fn chunks_are_whole_lines_in_order() {
     }
 }
 
+/// Of what is kept, nothing is read over, and it takes up little more memory than it has bytes, also behind a long line.
+#[test]
+fn chunks_that_are_kept_stay_as_they_are() {
+    let long = [b"[\"", &b"x".repeat(3 << 20)[..], b"\"]\n"].concat();
+    let bytes = [every_kind(3 << 20), long, every_kind(3 << 20), b"{\"last\":1}".to_vec()].concat();
+    let place = Place::with(&bytes);
+    for (threads, source) in [1, 2, 8].into_iter().flat_map(|n| [(n, Source::Chunks), (n, Source::Map)]) {
+        let mut kept = Vec::new();
+        let log = ReadOptions::new().threads(threads).source(source).open(&place.path).unwrap();
+        log.chunks(
+            |chunk| chunk.share(),
+            |part, _| {
+                kept.push(part);
+                ControlFlow::Continue(())
+            },
+        )
+        .unwrap();
+        let joined: Vec<u8> =
+            kept.iter().flat_map(|(memory, place)| memory[place.clone()].to_vec()).collect();
+        assert!(joined == bytes, "{threads} threads, {source:?}");
+        for (memory, place) in &kept {
+            assert!(memory.capacity() <= place.len() + place.len() / 4, "{threads} threads, {source:?}");
+        }
+        // What is read is shared, what is mapped is copied.
+        let are_copies = kept.iter().all(|(memory, place)| memory.len() == place.len());
+        assert_eq!(are_copies, source == Source::Map, "{threads} threads, {source:?}");
+    }
+}
+
 /// Whichever thread is first to fail, the caller hears of what comes first in the file, and has been given all before it.
 #[test]
 fn the_first_failure_in_the_file_is_the_one_that_is_told() {
