@@ -56,8 +56,13 @@ pub(super) struct Needle {
 }
 
 enum What {
-    Literal { text: String, sieve: Box<Sieve> },
+    Literal(Box<Literal>),
     Pattern(Regex),
+}
+
+struct Literal {
+    text: Finder<'static>,
+    sieve: Sieve,
 }
 
 /// Finds lines that could match.
@@ -85,8 +90,8 @@ impl Needle {
             b"" => Sieve::Any(Finder::new(&args.text).into_owned()),
             part => Sieve::Part(Finder::new(part).into_owned()),
         };
-        let what = What::Literal { text: args.text.clone(), sieve: Box::new(sieve) };
-        Ok(Self { what, around: args.context })
+        let text = Finder::new(&args.text).into_owned();
+        Ok(Self { what: What::Literal(Box::new(Literal { text, sieve })), around: args.context })
     }
 
     pub(super) fn find_in(&self, chunk: Chunk<'_>, scope: Scope<'_>) -> Vec<Hit> {
@@ -169,7 +174,11 @@ impl Needle {
 
     fn find(&self, text: &str) -> Option<Snippet> {
         let found = match &self.what {
-            What::Literal { text: needle, .. } => text.find(needle).map(|at| at..at + needle.len()),
+            // What is found of a text in a text begins and ends with whole characters.
+            What::Literal(literal) => {
+                let len = literal.text.needle().len();
+                literal.text.find(text.as_bytes()).map(|at| at..at + len)
+            }
             // Finding nothing is no find.
             What::Pattern(regex) => {
                 regex.find_iter(text).map(|found| found.range()).find(|range| !range.is_empty())
@@ -219,8 +228,8 @@ impl<'a> Candidates<'a> {
 
     fn next_plain(&self, from: usize) -> Option<usize> {
         match &self.needle.what {
-            What::Literal { sieve, .. } => {
-                let (Sieve::Part(finder) | Sieve::Any(finder)) = &**sieve;
+            What::Literal(literal) => {
+                let (Sieve::Part(finder) | Sieve::Any(finder)) = &literal.sieve;
                 finder.find(&self.bytes[from..]).map(|at| from + at)
             }
             What::Pattern(_) => (from < self.bytes.len()).then_some(from),
@@ -228,8 +237,8 @@ impl<'a> Candidates<'a> {
     }
 
     fn next_escape(&self, mut from: usize) -> Option<usize> {
-        let What::Literal { sieve, .. } = &self.needle.what else { return None };
-        let Sieve::Part(_) = **sieve else {
+        let What::Literal(literal) = &self.needle.what else { return None };
+        let Sieve::Part(_) = literal.sieve else {
             return memchr::memchr(b'\\', &self.bytes[from..]).map(|at| from + at);
         };
         loop {
