@@ -1,4 +1,5 @@
-//! The walk accepts what `serde_json` accepts when it checks a text without building it, and no more.
+//! The walk accepts what `serde_json` accepts when it checks a text without building it, and no more; members and what they say are
+//! the same, one by one and searched for.
 #![no_main]
 
 use jsonl_core::scan;
@@ -19,4 +20,14 @@ fuzz_target!(|text: &[u8]| {
         let _ = scan::unescape(member.key);
         assert!(is_deep || scan::check(member.value, scan::NESTING_MAX).is_ok());
     }
+    let slow = |name: &str| {
+        scan::members(text).filter(|member| scan::unescape(member.key) == name).last().map(|member| member.value)
+    };
+    let first = scan::members(text).next().map(|member| scan::unescape(member.key)).unwrap_or_default();
+    for name in [&*first, "role"] {
+        assert_eq!(scan::member(text, name), slow(name));
+        assert_eq!(scan::string_member(text, name), slow(name).and_then(scan::string));
+    }
+    let [one, other] = scan::string_members(text, ["role", "content"]);
+    assert_eq!((one, other), (scan::string_member(text, "role"), scan::string_member(text, "content")));
 });

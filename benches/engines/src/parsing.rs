@@ -75,7 +75,8 @@ pub(crate) fn run(folder: &Path, name: &str, messages: &[Message], size: Size, t
     let ours = || {
         let add = |sum: &mut usize, entry| {
             if let Entry::Message(message) = entry {
-                *sum += message.role().len() + message.text().len();
+                let (role, text) = message.said();
+                *sum += role.len() + text.len();
             }
         };
         session.fold(Scope::Transcript, || 0, add, |a, b| a + b).unwrap().0

@@ -165,7 +165,7 @@ fn string_of(value: &[u8]) -> Option<String> {
 /// What a person said in a record; not what the agent put in for itself.
 fn prompt(record: &[u8]) -> Option<String> {
     let is = |object, name: &str, values: &[&str]| {
-        let text = member(object, name).and_then(scan::string);
+        let text = scan::string_member(object, name);
         text.is_some_and(|text| values.contains(&&*text))
     };
     let message = member(record, "message").filter(|message| message.starts_with(b"{"))?;

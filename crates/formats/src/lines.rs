@@ -183,7 +183,7 @@ pub(crate) fn text(value: &[u8]) -> Option<String> {
 
 /// The text of a member that is a string.
 pub(crate) fn string(object: &[u8], name: &str) -> Option<String> {
-    scan::string(scan::member(object, name)?).map(Cow::into_owned)
+    scan::string_member(object, name).map(Cow::into_owned)
 }
 
 /// The value of a member that is a whole number.

@@ -3,15 +3,16 @@
 //! A provider refuses a conversation that holds a result without its call, and for ever. So the first visible
 //! message is never a result whose call is hidden.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-use jsonl_core::scan::{self, member, string};
+use jsonl_core::scan::{self, member, string_member};
 
 /// The ids of the calls that a message makes: OpenAI's `tool_calls`, and Anthropic's `tool_use` parts.
 pub(crate) fn made(message: &[u8]) -> HashSet<String> {
     let mut ids = HashSet::new();
     if let Some(calls) = member(message, "tool_calls") {
-        ids.extend(scan::items(calls).filter_map(|call| Some(string(member(call, "id")?)?.into_owned())));
+        ids.extend(scan::items(calls).filter_map(|call| string_member(call, "id")).map(Cow::into_owned));
     }
     ids.extend(parts(message, "tool_use", "id"));
     ids
@@ -20,7 +21,7 @@ pub(crate) fn made(message: &[u8]) -> HashSet<String> {
 /// The ids of the calls whose results a message holds: OpenAI's `tool_call_id`, and Anthropic's `tool_result` parts.
 pub(crate) fn answered(message: &[u8]) -> HashSet<String> {
     let mut ids: HashSet<String> = parts(message, "tool_result", "tool_use_id").collect();
-    if let Some(id) = member(message, "tool_call_id").and_then(string) {
+    if let Some(id) = string_member(message, "tool_call_id") {
         ids.insert(id.into_owned());
     }
     ids
@@ -29,14 +30,14 @@ pub(crate) fn answered(message: &[u8]) -> HashSet<String> {
 fn parts<'a>(message: &'a [u8], kind: &'a str, id: &'a str) -> impl Iterator<Item = String> + 'a {
     let content = member(message, "content").filter(|content| content.first() == Some(&b'['));
     scan::items(content.unwrap_or_default()).filter_map(move |part| {
-        let is_kind = member(part, "type").and_then(string).is_some_and(|found| found == kind);
-        is_kind.then(|| Some(string(member(part, id)?)?.into_owned()))?
+        let is_kind = string_member(part, "type").is_some_and(|found| found == kind);
+        if is_kind { string_member(part, id).map(Cow::into_owned) } else { None }
     })
 }
 
 /// Whether a message is a result of a call.
 pub(crate) fn is_result(message: &[u8]) -> bool {
-    let is_tool = member(message, "role").and_then(string).is_some_and(|role| role == "tool");
+    let is_tool = string_member(message, "role").is_some_and(|role| role == "tool");
     is_tool || !answered(message).is_empty()
 }
 

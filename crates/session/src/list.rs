@@ -342,9 +342,7 @@ pub(crate) fn title(log: &Log) -> Result<Option<String>> {
         match found.record.kind {
             Kind::Header { header, .. } if header.title.is_some() => return Ok(header.title.clone()),
             Kind::Message(text) => {
-                let is_user = scan::member(text.body(), "role")
-                    .and_then(scan::string)
-                    .is_some_and(|role| role == "user");
+                let is_user = scan::string_member(text.body(), "role").is_some_and(|role| role == "user");
                 let said = if is_user { one_line(&message::text(text.body())) } else { String::new() };
                 if !said.is_empty() {
                     return Ok(Some(said));

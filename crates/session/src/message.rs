@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
 use std::time::SystemTime;
 
-use jsonl_core::scan::{self, member, string};
+use jsonl_core::scan::{self, member, string, string_member, string_members};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -64,7 +64,25 @@ impl Message {
     /// Its `role`.
     #[must_use]
     pub fn role(&self) -> Cow<'_, str> {
-        member(self.raw(), "role").and_then(string).unwrap_or_default()
+        string_member(self.raw(), "role").unwrap_or_default()
+    }
+
+    /// Its role and what it says: [`role`](Self::role) and [`text`](Self::text) in one pass over the message.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let store = annals_session::Store::open(folder.path()).unwrap();
+    /// # let session = store.session("k").unwrap();
+    /// session.say("user", "is the ferry on time?").unwrap();
+    /// for message in session.history().unwrap().messages {
+    ///     let (role, text) = message.said();
+    ///     println!("{role}: {text}");
+    /// }
+    /// ```
+    #[must_use]
+    pub fn said(&self) -> (Cow<'_, str>, Cow<'_, str>) {
+        let [role, content] = string_members(self.raw(), ["role", "content"]);
+        (role.unwrap_or_default(), content.unwrap_or_else(|| text(self.raw())))
     }
 
     /// What it says: its `content` if that is a string, or the texts of its parts, one after the other.
@@ -160,13 +178,13 @@ fn check(text: &[u8]) -> Result<()> {
 
 /// The text of a message.
 pub(crate) fn text(message: &[u8]) -> Cow<'_, str> {
-    let Some(content) = member(message, "content") else { return Cow::Borrowed("") };
-    if let Some(text) = string(content) {
+    if let Some(text) = string_member(message, "content") {
         return text;
     }
+    let Some(content) = member(message, "content") else { return Cow::Borrowed("") };
     let mut all = String::new();
     for part in scan::items(content) {
-        let text = string(part).or_else(|| member(part, "text").and_then(string));
+        let text = string(part).or_else(|| string_member(part, "text"));
         all.push_str(&text.unwrap_or_default());
     }
     Cow::Owned(all)
@@ -180,6 +198,6 @@ pub(crate) fn is_thought(message: &[u8]) -> bool {
         Some(value) => string(value).is_none_or(|text| !text.trim().is_empty()),
     };
     let content = ["content", "tool_calls", "media", "attachments", "tool_call_id"];
-    let role = member(message, "role").and_then(string);
+    let role = string_member(message, "role");
     role.as_deref() == Some("assistant") && says("reasoning_content") && !content.into_iter().any(says)
 }

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::vector::first_special_in_words;
+use super::members::FAR;
+use super::strings::{decode, unescape_lossy};
+use super::vector::{first_special_in_words, into_string};
 use super::*;
 
 /// The slow twin: `serde_json` checking a text without building it, which accepts just the grammar.
@@ -153,7 +155,6 @@ fn nearly_json() -> impl Strategy<Value = String> {
     })
 }
 
-/// What the walk says, together with the question that it leaves to its caller.
 /// What going through the members says, and what the walk does.
 fn is_whole_object(text: &[u8]) -> bool {
     let mut members = members(text);
@@ -165,6 +166,7 @@ fn is_object(text: &[u8]) -> bool {
     check(text, NESTING_MAX).is_ok() && text.trim_ascii().first() == Some(&b'{')
 }
 
+/// What the walk says, together with the question that it leaves to its caller.
 fn accepts(text: &[u8]) -> bool {
     check(text, 128).is_ok() && std::str::from_utf8(text).is_ok()
 }
@@ -196,6 +198,17 @@ proptest! {
         let naive = bytes.iter().position(|&byte| is_special(byte));
         prop_assert_eq!(first_special(&bytes), naive);
         prop_assert_eq!(first_special_in_words(&bytes), naive);
+    }
+
+    /// Checked with vectors, or by the standard library.
+    #[test]
+    fn bytes_become_a_string_if_they_are_one(text in ".{0,80}", at in 0_usize..200, byte in 0_u8..) {
+        let mut bytes = text.into_bytes();
+        prop_assert_eq!(into_string(bytes.clone()), String::from_utf8(bytes.clone()).ok());
+        if let Some(place) = bytes.get_mut(at) {
+            *place = byte;
+        }
+        prop_assert_eq!(into_string(bytes.clone()), String::from_utf8(bytes).ok());
     }
 
     /// A beginning of JSON is reported as one that could still be completed.
@@ -235,8 +248,38 @@ fn unescaping_at_once_and_piece_by_piece_agree() {
             [text.as_bytes(), &text.as_bytes()[..text.len() - 1], &[text.as_bytes(), b"\\"].concat()]
         {
             assert_eq!(unescape(content), unescape_lossy(content), "{text}");
+            for end in ["", "\"", "\\\"", "\u{1f}\"", "\", \"and what is behind it\""] {
+                check_decode(&[b"\"x", content, end.as_bytes()].concat());
+            }
         }
     }
+}
+
+/// In one pass is as in two: the end of a string, and its text.
+#[track_caller]
+fn check_decode(text: &[u8]) {
+    let expected = string_end(text, 1).map(|end| (unescape_lossy(&text[1..end - 1]), end));
+    assert_eq!(decode(text, 1), expected, "{}", text.escape_ascii());
+}
+
+#[test]
+fn strings_of_every_length_are_decoded_in_one_pass() {
+    for len in 0..2_000 {
+        let plain = "y".repeat(len);
+        for text in [
+            format!("\"{plain}\""),
+            format!("\"{plain}\\n\","),
+            format!("\"{plain}é\\\"{plain}\"]"),
+            format!("\"\\n{plain}\\x\""),
+        ] {
+            check_decode(text.as_bytes());
+        }
+    }
+    check_decode(b"\"\xC3\\n\xA9\"");
+    check_decode(b"\"\xC3\xA9\xFF\"");
+    let (text, _) =
+        decode(b"\"\\n\"                                                                ", 1).unwrap();
+    assert!(text.into_owned().capacity() < 8);
 }
 
 /// The slow twin of [`member`]: goes through all of them.
@@ -256,18 +299,32 @@ fn the_last_member_of_a_name_is_found_near_and_far() {
             ",\"r\\u006fle\":2",
             ",\"role\\u0000\":2",
             ",\"Role\":2",
+            ",\"role\":\"x\\n\"",
+            ",\"r\\u006fle\":\"\"",
+            ",\"role\":\"x\\q\"",
             ",\"role\":2,",
             ",\"role\":",
             ",\"role",
         ] {
             for end in ["}", "", "} x"] {
-                let text = format!("{{\"role\":1,\"content\":{between}{last}{end}");
+                let text = format!("{{\"role\":\"u\",\"content\":{between}{last}{end}");
                 for name in ["role", "content", "", "ro", "a/b"] {
                     assert_eq!(
                         member(text.as_bytes(), name),
                         last_member(text.as_bytes(), name),
                         "{name}: {text}"
                     );
+                    let string = |name| last_member(text.as_bytes(), name).and_then(string);
+                    assert_eq!(string_member(text.as_bytes(), name), string(name), "{name}: {text}");
+                    for other in ["role", "z"] {
+                        let expected =
+                            if name == other { [string(name), None] } else { [string(name), string(other)] };
+                        assert_eq!(
+                            string_members(text.as_bytes(), [name, other]),
+                            expected,
+                            "{name}, {other}: {text}"
+                        );
+                    }
                 }
             }
         }

@@ -1,13 +1,24 @@
-//! Finds the first byte of a block that means something in a string: quote, backslash, control byte.
+//! What is asked of many bytes of a string at once: where the first is that means something (quote, backslash, control byte), and
+//! whether all are UTF-8.
 //!
 //! Strings are most of what a transcript is, so this is where a walk spends its time: with vector compares it
-//! is about twice as fast as with words. The module needs `unsafe` for one call: instructions that every
-//! processor of the architecture has are still not safe to call from code that doesn't name them.
+//! is about twice as fast as with words. The module needs `unsafe` for two calls: instructions that every
+//! processor of the architecture has are still not safe to call from code that doesn't name them, and a string of bytes
+//! that another check than the standard library's found to be UTF-8 can't be had otherwise.
 //!
 //! # Contract
 //!
-//! None for the caller: blocks are passed by reference to all of their bytes, nothing is read beyond them.
-//! The slow twins are [`first_special_in_words`] and looking at each byte; the tests compare all three.
+//! None for the caller: blocks are passed by reference to all of their bytes, nothing is read beyond them; bytes that become
+//! a string are owned, and checked here. The slow twins are [`first_special_in_words`] and looking at each byte, and
+//! [`String::from_utf8`]; the tests compare all of them.
+
+/// The bytes as a string, if they are UTF-8: checked with vectors, which is several times faster than
+/// [`String::from_utf8`] where not all of it is ASCII.
+pub(super) fn into_string(bytes: Vec<u8>) -> Option<String> {
+    simdutf8::basic::from_utf8(&bytes).ok()?;
+    // SAFETY: they have just been found to be UTF-8, and nobody else holds them.
+    Some(unsafe { String::from_utf8_unchecked(bytes) })
+}
 
 /// Bytes in a block.
 pub(super) const BLOCK_LEN: usize = 16;
