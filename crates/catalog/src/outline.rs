@@ -277,7 +277,7 @@ impl<'a> Payload<'a> {
     }
 
     fn string(&self, name: &str) -> Option<Cow<'a, str>> {
-        self.member(name).and_then(string_of)
+        scan::string_member(self.0, name).filter(|text| !text.is_empty())
     }
 
     fn reason(&self) -> Setting<'a> {

@@ -71,7 +71,7 @@ impl<'a> Raw<'a> {
 
     /// The text of a member that is a string with something in it.
     pub(crate) fn string(&self, name: &str) -> Option<Cow<'_, str>> {
-        string_of(self.member(name)?.as_bytes())
+        scan::string_member(self.text().as_bytes(), name).filter(|text| !text.is_empty())
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jsonl_core::Log;
-use jsonl_core::scan::{self, member};
+use jsonl_core::scan::{self, Value, member};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -106,8 +106,7 @@ impl TranscriptMeta {
         for line in log.lines().rev().take(TAIL_LINES_MAX) {
             let line = line?;
             let is_record = matches!(line.parse::<serde::de::IgnoredAny>(), Ok(Some(_)));
-            let uuid =
-                is_record.then(|| member(line.bytes.trim_ascii(), "uuid").and_then(string_of)).flatten();
+            let uuid = is_record.then(|| text_of(line.bytes.trim_ascii(), "uuid")).flatten();
             if uuid.is_some() {
                 meta.last_uuid = uuid;
                 break;
@@ -130,13 +129,13 @@ impl TranscriptMeta {
             [(&mut self.session_id, "sessionId"), (&mut self.cwd, "cwd"), (&mut self.git_branch, "gitBranch")]
         {
             if slot.is_none() {
-                *slot = member(record, name).and_then(string_of);
+                *slot = text_of(record, name);
             }
         }
         if self.first_uuid.is_none() {
-            self.first_uuid = member(record, "uuid").and_then(string_of);
+            self.first_uuid = text_of(record, "uuid");
             if self.first_uuid.is_some() {
-                self.first_parent_uuid = member(record, "parentUuid").and_then(string_of);
+                self.first_parent_uuid = text_of(record, "parentUuid");
             }
         }
         if self.first_prompt.is_none() {
@@ -157,9 +156,9 @@ impl TranscriptMeta {
     }
 }
 
-/// The text of a string with something in it.
-fn string_of(value: &[u8]) -> Option<String> {
-    crate::raw::string_of(value).map(Cow::into_owned)
+/// The text of a member that is a string with something in it.
+fn text_of(object: &[u8], name: &str) -> Option<String> {
+    scan::string_member(object, name).map(Cow::into_owned).filter(|text| !text.is_empty())
 }
 
 /// What a person said in a record; not what the agent put in for itself.
@@ -174,13 +173,14 @@ fn prompt(record: &[u8]) -> Option<String> {
     if !is(record, "type", &["user"]) || !is_human || is_meta {
         return None;
     }
-    let content = member(message, "content")?;
-    if content.starts_with(b"\"") {
-        return string_of(content);
-    }
+    let [content] = scan::values(message, ["content"]);
+    let content = match content? {
+        Value::Text(text) => return Some(text.into_owned()).filter(|text| !text.is_empty()),
+        Value::Other(content) => content,
+    };
     let parts: Vec<String> = scan::items(Some(content).filter(|content| content.starts_with(b"["))?)
         .filter(|part| part.starts_with(b"{") && is(part, "type", &["text"]))
-        .filter_map(|part| member(part, "text").and_then(string_of))
+        .filter_map(|part| text_of(part, "text"))
         .collect();
     (!parts.is_empty()).then(|| parts.join("\n"))
 }

@@ -116,7 +116,7 @@ impl Log {
         self.len() == 0
     }
 
-    /// The lines as they are, damaged ones too, from either end. Memory for one line at a time.
+    /// The lines as they are, damaged ones too, from either end. Memory for half a mebibyte or one line.
     #[must_use]
     pub fn lines(&self) -> Lines<'_> {
         Lines::new(self, self.rules(), self.start, self.len())

@@ -5,6 +5,7 @@
 //! the end of its range is read to its end; one that is longer than the limit is passed over in a buffer of
 //! fixed size, whatever its length.
 
+use std::fmt::{self, Debug, Formatter};
 use std::fs::File;
 use std::io;
 use std::ops::{Deref, Range};
@@ -57,12 +58,25 @@ pub struct Chunk<'a> {
     pub offset: u64,
     /// Whole lines. The last one lacks its newline where the file does.
     pub bytes: &'a [u8],
-    /// The buffer that they are in, if they were read for this chunk, and where.
-    held: Option<(&'a Arc<Vec<u8>>, usize)>,
+    held: Option<Held<'a>>,
     /// A line behind them that is longer than the limit.
     pub(crate) long: Option<LongLine>,
     /// Bytes that were to follow but are gone from the file.
     pub(crate) missing: u64,
+}
+
+/// The buffer that a chunk's bytes are in, if they were read for it, and where.
+#[derive(Clone, Copy)]
+struct Held<'a> {
+    space: &'a Arc<Vec<u8>>,
+    at: usize,
+}
+
+impl Debug for Held<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // The bytes are the chunk's, and what was in the buffer before is nobody's.
+        f.debug_struct("Held").field("at", &self.at).finish_non_exhaustive()
+    }
 }
 
 impl Chunk<'_> {
@@ -71,7 +85,7 @@ impl Chunk<'_> {
     #[must_use]
     pub fn share(&self) -> (Arc<Vec<u8>>, Range<usize>) {
         match self.held {
-            Some((space, at)) if space.len() - self.bytes.len() <= self.bytes.len() / 4 => {
+            Some(Held { space, at }) if space.len() - self.bytes.len() <= self.bytes.len() / 3 => {
                 (Arc::clone(space), at..at + self.bytes.len())
             }
             _ => (Arc::new(self.bytes.to_vec()), 0..self.bytes.len()),
@@ -292,7 +306,7 @@ pub(crate) fn head_of(line: &[u8]) -> Head {
 
 /// Bytes that were read, in space that is used again unless somebody keeps it.
 ///
-/// A `Vec` would have to be zeroed before every read; this is zeroed once.
+/// A `Vec` would have to be zeroed before every read; this is zeroed when it grows.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     // Shared only with those who keep a chunk; never while it is being filled.
@@ -303,8 +317,14 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     pub(crate) fn clear(&mut self) {
-        if Arc::get_mut(&mut self.space).is_none() {
-            self.space = Arc::default();
+        match Arc::get_mut(&mut self.space) {
+            None => self.space = Arc::default(),
+            // It was for one long line, which is over: whoever keeps a chunk shouldn't keep that much more.
+            Some(space) if self.len <= RANGE_SPACE_LEN && space.len() > RANGE_SPACE_LEN => {
+                space.truncate(RANGE_SPACE_LEN);
+                space.shrink_to_fit();
+            }
+            Some(_) => {}
         }
         self.len = 0;
     }
@@ -327,7 +347,7 @@ impl Buffer {
 
     /// The bytes from `first` on, the first of the buffer being at `base` in the file.
     fn chunk(&self, base: u64, first: usize) -> Chunk<'_> {
-        let held = Some((&self.space, first));
+        let held = Some(Held { space: &self.space, at: first });
         Chunk { bytes: &self[first..], held, ..empty_chunk(base + first as u64) }
     }
 
@@ -337,10 +357,12 @@ impl Buffer {
         let space = Arc::make_mut(&mut self.space);
         if space.len() < needed {
             // Not twice as much: the longest lines are what bounds the memory of a thread.
-            let wanted = match needed {
-                ..STEP_LEN => needed.next_power_of_two(),
-                STEP_LEN..RANGE_SPACE_LEN => RANGE_SPACE_LEN,
-                RANGE_SPACE_LEN.. => needed.next_multiple_of(STEP_LEN),
+            let wanted = if needed <= STEP_LEN {
+                needed.next_power_of_two()
+            } else if needed <= RANGE_SPACE_LEN {
+                RANGE_SPACE_LEN
+            } else {
+                needed.next_multiple_of(STEP_LEN)
             };
             if space.is_empty() {
                 // The system's pages are zero already.

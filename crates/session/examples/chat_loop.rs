@@ -28,7 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let session = Store::open(folder)?.session("chat")?;
     let history = session.history()?;
     for message in &history.messages {
-        println!("{}: {}", message.role(), message.text());
+        let (role, text) = message.said();
+        println!("{role}: {text}");
     }
     if history.messages.last().is_some_and(|message| message.role() == "user") {
         println!("(going on with the answer)");

@@ -22,7 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Following begins behind what is shown, so nothing is missed in between and nothing comes twice.
     let shown = session.tail(5)?;
     for message in &shown.messages {
-        println!("{}: {}", message.role(), message.text());
+        let (role, text) = message.said();
+        println!("{role}: {text}");
     }
     let last = shown.messages.last().map_or(Since::Beginning, |message| Since::Seq(message.seq()));
     let mut follow = session.follow(last)?;
@@ -31,7 +32,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Asked first: what was written before it ended has come by then.
         let has_ended = writer.is_finished();
         match follow.next_within(Duration::from_millis(100))? {
-            Some(Entry::Message(message)) => println!("{}: {}", message.role(), message.text()),
+            Some(Entry::Message(message)) => {
+                let (role, text) = message.said();
+                println!("{role}: {text}");
+            }
             Some(Entry::Event(event)) => println!("[{}]", event.name),
             Some(_) => {}
             None if has_ended => break,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
 use std::time::SystemTime;
 
-use jsonl_core::scan::{self, member, string, string_member, string_members};
+use jsonl_core::scan::{self, Value, member, string, string_member, values};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -81,8 +81,7 @@ impl Message {
     /// ```
     #[must_use]
     pub fn said(&self) -> (Cow<'_, str>, Cow<'_, str>) {
-        let [role, content] = string_members(self.raw(), ["role", "content"]);
-        (role.unwrap_or_default(), content.unwrap_or_else(|| text(self.raw())))
+        said(self.raw())
     }
 
     /// What it says: its `content` if that is a string, or the texts of its parts, one after the other.
@@ -176,18 +175,32 @@ fn check(text: &[u8]) -> Result<()> {
     }
 }
 
+/// The role and the text of a message.
+pub(crate) fn said(message: &[u8]) -> (Cow<'_, str>, Cow<'_, str>) {
+    let [role, content] = values(message, ["role", "content"]);
+    let role = if let Some(Value::Text(role)) = role { role } else { Cow::default() };
+    (role, text_of(content))
+}
+
 /// The text of a message.
 pub(crate) fn text(message: &[u8]) -> Cow<'_, str> {
-    if let Some(text) = string_member(message, "content") {
-        return text;
+    let [content] = values(message, ["content"]);
+    text_of(content)
+}
+
+fn text_of(content: Option<Value<'_>>) -> Cow<'_, str> {
+    match content {
+        Some(Value::Text(text)) => text,
+        Some(Value::Other(parts)) => {
+            let mut all = String::new();
+            for part in scan::items(parts) {
+                let text = string(part).or_else(|| string_member(part, "text"));
+                all.push_str(&text.unwrap_or_default());
+            }
+            Cow::Owned(all)
+        }
+        None => Cow::default(),
     }
-    let Some(content) = member(message, "content") else { return Cow::Borrowed("") };
-    let mut all = String::new();
-    for part in scan::items(content) {
-        let text = string(part).or_else(|| string_member(part, "text"));
-        all.push_str(&text.unwrap_or_default());
-    }
-    Cow::Owned(all)
 }
 
 /// Whether a message is an assistant's reasoning and nothing else: no text, calls, media, attachments, id of a call.
@@ -200,4 +213,49 @@ pub(crate) fn is_thought(message: &[u8]) -> bool {
     let content = ["content", "tool_calls", "media", "attachments", "tool_call_id"];
     let role = string_member(message, "role");
     role.as_deref() == Some("assistant") && says("reasoning_content") && !content.into_iter().any(says)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The slow twin: every member by itself, found as it is written.
+    fn slow(message: &[u8]) -> (String, String) {
+        let own = |value: Option<Cow<'_, str>>| value.unwrap_or_default().into_owned();
+        let role = own(member(message, "role").and_then(string));
+        let Some(content) = member(message, "content") else { return (role, String::new()) };
+        if let Some(text) = string(content) {
+            return (role, text.into_owned());
+        }
+        let text = |part| string(part).or_else(|| member(part, "text").and_then(string));
+        (role, scan::items(content).map(|part| own(text(part))).collect())
+    }
+
+    #[test]
+    fn role_and_text_in_one_pass_are_those_one_by_one() {
+        let contents = [
+            "",
+            r#","content":"two\nlines""#,
+            r#","content":null"#,
+            r#","content":7"#,
+            r#","content":["a",{"type":"text","text":"b\u00e9"},{"type":"image","data":"x"},{"text":5},"\""]"#,
+            r#","content":[]"#,
+            r#","content":{"text":"no part"}"#,
+            r#","content":"first","content":["last"]"#,
+            r#","content":["first"],"content":"last""#,
+            r#","content":"c","role":"tool""#,
+            r#","content":"c","role":null"#,
+        ];
+        for role in [r#""role":"user""#, r#""role":"\u0061""#, r#""role":1"#, r#""name":"n""#] {
+            for content in contents {
+                for end in ["}", r#","tool_calls":[{"id":"c"}]}"#, ","] {
+                    let message = format!("{{{role}{content}{end}").into_bytes();
+                    let (role, text) = said(&message);
+                    let expected = slow(&message);
+                    assert_eq!((&*role, &*text), (&*expected.0, &*expected.1), "{}", message.escape_ascii());
+                    assert_eq!(super::text(&message), expected.1, "{}", message.escape_ascii());
+                }
+            }
+        }
+    }
 }

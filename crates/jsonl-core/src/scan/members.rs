@@ -33,7 +33,8 @@ impl<'a> Members<'a> {
         self.is_whole
     }
 
-    /// The next member's name as it is written, and where its value begins. Until [`Members::go_on`], this was the last.
+    /// The next member's name as it is written, and where its value begins. Unless [`Members::go_on`] follows, the iterator is at
+    /// its end.
     fn next_key(&mut self) -> Option<(&'a [u8], usize)> {
         let text = self.text;
         let quote = self.at;
@@ -71,11 +72,19 @@ impl<'a> Iterator for Members<'a> {
 
     fn next(&mut self) -> Option<Member<'a>> {
         let (key, value) = self.next_key()?;
-        // The object itself is one level.
-        let end = value_end(self.text, value, NESTING_MAX - 1).ok()?;
+        let end = member_end(self.text, value)?;
         self.go_on(end);
         Some(Member { key, value: &self.text[value..end] })
     }
+}
+
+/// A member's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// What a string says, escapes resolved as [`unescape`](super::unescape) does it.
+    Text(Cow<'a, str>),
+    /// Anything else, as it is written.
+    Other(&'a [u8]),
 }
 
 /// The value of an object's member as it is written; of several with the name, the last, as parsers have it.
@@ -83,9 +92,8 @@ impl<'a> Iterator for Members<'a> {
 /// What [`members`] yields up to the first fault is looked at. `None` where there is none of the name, or `object` is no object.
 #[must_use]
 pub fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let [found] = last_of_names(object, [name], |object, value| {
-        // The object itself is one level.
-        let end = value_end(object, value, NESTING_MAX - 1).ok()?;
+    let [found] = last_of_names(object, [name], |value| {
+        let end = member_end(object, value)?;
         Some((&object[value..end], end))
     });
     found
@@ -94,37 +102,45 @@ pub fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
 /// The text of an object's member that is a string, escapes resolved: what [`string`](super::string) says of [`member`], in one pass.
 #[must_use]
 pub fn string_member<'a>(object: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
-    let [found] = string_members(object, [name]);
-    found
+    match values(object, [name]) {
+        [Some(Value::Text(text))] => Some(text),
+        _ => None,
+    }
 }
 
-/// [`string_member`] of several names, in one pass for all.
+/// What [`member`] and [`string`](super::string) say of several names that differ, in one pass for all.
 ///
 /// ```
-/// use jsonl_core::scan::string_members;
+/// use jsonl_core::scan::{Value, values};
 ///
 /// let message = br#"{"role":"user","content":"two\nlines","id":7}"#;
-/// let [role, text, id] = string_members(message, ["role", "content", "id"]);
-/// assert_eq!((role.as_deref(), text.as_deref(), id), (Some("user"), Some("two\nlines"), None));
+/// let found = values(message, ["content", "id", "name"]);
+/// assert_eq!(found, [Some(Value::Text("two\nlines".into())), Some(Value::Other(b"7")), None]);
 /// ```
 #[must_use]
-pub fn string_members<'a, const N: usize>(object: &'a [u8], names: [&str; N]) -> [Option<Cow<'a, str>>; N] {
-    let found = last_of_names(object, names, |object, value| {
+pub fn values<'a, const N: usize>(object: &'a [u8], names: [&str; N]) -> [Option<Value<'a>>; N] {
+    last_of_names(object, names, |value| {
         if object.get(value) == Some(&b'"') {
             let (text, end) = decode(object, value + 1).ok()?;
-            return Some((Some(text), end));
+            return Some((Value::Text(text), end));
         }
-        Some((None, value_end(object, value, NESTING_MAX - 1).ok()?))
-    });
-    found.map(Option::flatten)
+        let end = member_end(object, value)?;
+        Some((Value::Other(&object[value..end]), end))
+    })
 }
 
-/// What `take` makes of the values of the last members of these names. It gets the object and where a value begins, and gives where it
-/// ends, or `None` for a fault.
-fn last_of_names<'a, T, const N: usize>(
-    object: &'a [u8],
+/// Where the value ends that begins at `value` in an object; `None` for a fault.
+fn member_end(object: &[u8], value: usize) -> Option<usize> {
+    // The object itself is one level.
+    value_end(object, value, NESTING_MAX - 1).ok()
+}
+
+/// What `take` makes of the values of the last members of these names. It gets where a value begins, and gives where it ends, or `None` for
+/// a fault.
+fn last_of_names<T, const N: usize>(
+    object: &[u8],
     names: [&str; N],
-    take: impl Fn(&'a [u8], usize) -> Option<(T, usize)>,
+    take: impl Fn(usize) -> Option<(T, usize)>,
 ) -> [Option<T>; N] {
     let mut found = [const { None }; N];
     let mut is_searched = false;
@@ -132,16 +148,16 @@ fn last_of_names<'a, T, const N: usize>(
     while let Some((key, value)) = members.next_key() {
         let key = super::name(key);
         let Some(place) = names.iter().position(|name| *key == *name.as_bytes()) else {
-            let Ok(end) = value_end(object, value, NESTING_MAX - 1) else { break };
+            let Some(end) = member_end(object, value) else { break };
             members.go_on(end);
             continue;
         };
-        let Some((taken, end)) = take(object, value) else { break };
+        let Some((taken, end)) = take(value) else { break };
         found[place] = Some(taken);
         members.go_on(end);
         let rest = object.get(members.at..).unwrap_or_default();
         if !is_searched && rest.len() > FAR && found.iter().all(Option::is_some) {
-            if !names.iter().any(|name| may_hold_name(rest, name)) {
+            if !may_hold(rest, &names) {
                 break;
             }
             // Whoever asked at each of a million would be at it for minutes.
@@ -151,16 +167,17 @@ fn last_of_names<'a, T, const N: usize>(
     found
 }
 
-/// In what is longer, a name is searched for before it is walked through.
+/// In what is longer, names are searched for before it is walked through.
 pub(super) const FAR: usize = 512;
 
-/// Whether a member of this name may be in a text: as it is, or with escapes.
-fn may_hold_name(text: &[u8], name: &str) -> bool {
-    // Other characters can be escaped in other ways.
-    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    !is_plain
-        || memchr::memmem::find(text, name.as_bytes()).is_some()
-        || memchr::memmem::find(text, b"\\u00").is_some()
+/// Whether a member of one of these names may be in a text: as it is, or with escapes.
+fn may_hold(text: &[u8], names: &[&str]) -> bool {
+    let may_be_written = |name: &&str| {
+        // Other characters can be escaped in other ways.
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        !is_plain || memchr::memmem::find(text, name.as_bytes()).is_some()
+    };
+    names.iter().any(may_be_written) || memchr::memmem::find(text, b"\\u00").is_some()
 }
 
 /// The items of the array that is the whole of `text`, in order, as they are written. As [`members`] for what is

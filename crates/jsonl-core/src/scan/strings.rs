@@ -82,8 +82,8 @@ pub(super) fn decode(text: &[u8], start: usize) -> Result<(Cow<'_, str>, usize),
         }
         at = copy_plain(text, at, &mut out);
     }
-    // Who keeps a short text needn't keep the room for a long one.
-    if out.capacity() / 2 > out.len() {
+    // Whoever keeps a text needn't keep room for a longer one.
+    if out.capacity() - out.len() > out.len() / 8 {
         out.shrink_to_fit();
     }
     let text = into_string(out).map_or_else(|| unescape_lossy(&text[start..at]), Cow::Owned);
@@ -137,7 +137,11 @@ fn resolve(text: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
         return 2;
     }
     let (decoded, len) = escape(&text[at..]);
-    out.extend_from_slice(decoded.encode_utf8(&mut [0; 4]).as_bytes());
+    // As with blocks: so many bytes that their number is known, and those in vain are taken back.
+    let mut bytes = [0; 4];
+    let in_vain = 4 - decoded.encode_utf8(&mut bytes).len();
+    out.extend_from_slice(&bytes);
+    out.truncate(out.len() - in_vain);
     len
 }
 
@@ -178,6 +182,21 @@ fn escape(text: &[u8]) -> (char, usize) {
     }
 }
 
+/// What four hexadecimal digits stand for.
 pub(crate) fn hex4(digits: Option<&[u8]>) -> Option<u32> {
-    digits?.iter().try_fold(0, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
+    let digits: [u8; 4] = digits?.try_into().ok()?;
+    let [a, b, c, d] = digits.map(|digit| HEX[usize::from(digit)]);
+    (a | b | c | d < 16).then(|| u32::from(a) << 12 | u32::from(b) << 8 | u32::from(c) << 4 | u32::from(d))
 }
+
+/// The values of hexadecimal digits; 0xFF for what is none.
+const HEX: [u8; 256] = {
+    let mut values = [0xFF; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value] as usize] = value as u8;
+        values[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};

@@ -282,9 +282,87 @@ fn strings_of_every_length_are_decoded_in_one_pass() {
     assert!(text.into_owned().capacity() < 8);
 }
 
+#[test]
+fn four_hexadecimal_digits_are_a_number_or_none() {
+    for code in 0..=0xFFFF_u32 {
+        assert_eq!(hex4(Some(format!("{code:04x}").as_bytes())), Some(code));
+        assert_eq!(hex4(Some(format!("{code:04X}").as_bytes())), Some(code));
+    }
+    for byte in 0..=255_u8 {
+        let expected = char::from(byte).to_digit(16);
+        for place in 0..4 {
+            let mut digits = *b"0000";
+            digits[place] = byte;
+            assert_eq!(hex4(Some(&digits)), expected.map(|digit| digit << (4 * (3 - place))), "{byte:#x}");
+        }
+    }
+    assert_eq!((hex4(None), hex4(Some(b"123")), hex4(Some(b"12345"))), (None, None, None));
+}
+
 /// The slow twin of [`member`]: goes through all of them.
 fn last_member<'a>(object: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
     members(object).filter(|member| unescape(member.key) == wanted).last().map(|member| member.value)
+}
+
+/// The slow twin of [`values`]: a name after the other, from the first to the last.
+#[track_caller]
+fn check_values<const N: usize>(object: &[u8], names: [&str; N]) {
+    let slow = names.map(|name| {
+        last_member(object, name).map(|value| string(value).map_or(Value::Other(value), Value::Text))
+    });
+    assert_eq!(values(object, names), slow, "{names:?}: {}", object.escape_ascii());
+    for (name, value) in names.iter().zip(slow) {
+        let text = if let Some(Value::Text(text)) = value { Some(text) } else { None };
+        assert_eq!(string_member(object, name), text, "{name}: {}", object.escape_ascii());
+    }
+}
+
+#[test]
+fn the_last_of_several_names_is_found_near_and_far() {
+    let long = "x y\\n".repeat(FAR);
+    for last in ["", ",\"role\":\"v\"", ",\"content\":\"d\"", ",\"r\\u006fle\":5", ",\"c\\u006Fntent\":[]"] {
+        for first in [
+            "\"role\":\"u\",\"content\":\"c\"",
+            "\"content\":\"c\",\"role\":1",
+            "\"role\":\"u\"",
+            "\"content\":null",
+        ] {
+            for between in ["", &format!(",\"z\":\"{long}\""), &format!(",\"z\":\"role{long}\"")] {
+                let text = format!("{{{first}{between}{last}}}");
+                check_values(text.as_bytes(), ["role", "content"]);
+                check_values(text.as_bytes(), ["content", "role"]);
+                check_values(text.as_bytes(), ["role", "content", "z"]);
+            }
+        }
+    }
+    check_values::<0>(b"{\"a\":1}", []);
+}
+
+/// The object is one level of those that the walk allows: a value that is too deep ends it, and what is before it is found.
+#[test]
+fn a_member_is_found_as_deep_as_the_walk_goes() {
+    for depth in NESTING_MAX - 2..=NESTING_MAX + 1 {
+        let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let is_allowed = depth < NESTING_MAX;
+        for (text, is_found) in [
+            (format!("{{\"a\":{deep}}}"), is_allowed),
+            (format!("{{\"b\":{deep},\"a\":\"x\"}}"), is_allowed),
+            (format!("{{\"a\":\"x\",\"b\":{deep}}}"), true),
+        ] {
+            assert_eq!(check(text.as_bytes(), NESTING_MAX).is_ok(), is_allowed, "{depth}");
+            assert_eq!(member(text.as_bytes(), "a").is_some(), is_found, "{depth}");
+            assert_eq!(values(text.as_bytes(), ["a"])[0].is_some(), is_found, "{depth}");
+            assert_eq!(members(text.as_bytes()).any(|member| member.key == b"a"), is_found, "{depth}");
+        }
+    }
+}
+
+/// Searching the rest again at each of so many members would take minutes.
+#[test]
+fn the_rest_is_searched_once() {
+    let equal = format!("{{\"x\":1,{}\"y\":2}}", "\"role\":\"u\",".repeat(2_000_000));
+    let found = values(equal.as_bytes(), ["x", "role"]);
+    assert_eq!(found, [Some(Value::Other(b"1")), Some(Value::Text("u".into()))]);
 }
 
 #[test]
@@ -314,17 +392,7 @@ fn the_last_member_of_a_name_is_found_near_and_far() {
                         last_member(text.as_bytes(), name),
                         "{name}: {text}"
                     );
-                    let string = |name| last_member(text.as_bytes(), name).and_then(string);
-                    assert_eq!(string_member(text.as_bytes(), name), string(name), "{name}: {text}");
-                    for other in ["role", "z"] {
-                        let expected =
-                            if name == other { [string(name), None] } else { [string(name), string(other)] };
-                        assert_eq!(
-                            string_members(text.as_bytes(), [name, other]),
-                            expected,
-                            "{name}, {other}: {text}"
-                        );
-                    }
+                    check_values(text.as_bytes(), [name, "z"]);
                 }
             }
         }
