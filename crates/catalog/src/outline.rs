@@ -8,7 +8,7 @@ use std::ops::Range;
 use jsonl_core::scan;
 
 use crate::event::{Event, Fingerprints, Links, Op, Seen, Setting};
-use crate::raw::{Raw, string_of};
+use crate::raw::{Raw, string_in, string_of};
 use crate::session::TranscriptFile;
 
 /// Where a value is in a line: its first byte, and the one behind its last. Empty if it isn't there.
@@ -277,7 +277,7 @@ impl<'a> Payload<'a> {
     }
 
     fn string(&self, name: &str) -> Option<Cow<'a, str>> {
-        scan::string_member(self.0, name).filter(|text| !text.is_empty())
+        string_in(self.0, name)
     }
 
     fn reason(&self) -> Setting<'a> {

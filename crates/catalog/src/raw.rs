@@ -71,8 +71,13 @@ impl<'a> Raw<'a> {
 
     /// The text of a member that is a string with something in it.
     pub(crate) fn string(&self, name: &str) -> Option<Cow<'_, str>> {
-        scan::string_member(self.text().as_bytes(), name).filter(|text| !text.is_empty())
+        string_in(self.text().as_bytes(), name)
     }
+}
+
+/// The text of an object's member that is a string with something in it.
+pub(crate) fn string_in<'a>(object: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    scan::string_member(object, name).filter(|text| !text.is_empty())
 }
 
 /// The text of a JSON string with something in it; `None` if the value is none.

@@ -13,6 +13,7 @@ use jsonl_core::scan::{self, Value, member};
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::raw::string_in;
 use crate::sanitize;
 use crate::time;
 
@@ -158,7 +159,7 @@ impl TranscriptMeta {
 
 /// The text of a member that is a string with something in it.
 fn text_of(object: &[u8], name: &str) -> Option<String> {
-    scan::string_member(object, name).map(Cow::into_owned).filter(|text| !text.is_empty())
+    string_in(object, name).map(Cow::into_owned)
 }
 
 /// What a person said in a record; not what the agent put in for itself.

@@ -39,8 +39,8 @@ pub(crate) fn time(line: &[u8]) -> Option<Timestamp> {
 }
 
 fn parse_time(value: &[u8]) -> Option<Timestamp> {
-    if let Some(content) = value.strip_prefix(b"\"") {
-        return unescape(content.strip_suffix(b"\"")?).parse().ok();
+    if let Some(text) = scan::string(value) {
+        return text.parse().ok();
     }
     let number: f64 = str::from_utf8(value).ok()?.parse().ok()?;
     // Seconds or milliseconds: 1e11 seconds are in the year 5138, 1e11 milliseconds in 1973.

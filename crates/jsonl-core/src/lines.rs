@@ -114,8 +114,8 @@ struct Front {
     start: u64,
     chunk: Arc<Vec<u8>>,
     left: Range<usize>,
-    /// Where in the file `left` begins.
-    left_offset: u64,
+    /// Where in the file `left` ends.
+    end: u64,
     /// A line behind the chunk that was too long for it.
     long: Option<LongLine>,
     next_chunk: u64,
@@ -175,11 +175,10 @@ impl<'a> Lines<'a> {
             let front = &mut self.front;
             let rest = front.chunk.get(front.left.clone()).unwrap_or_default();
             if let Some(raw) = line::lines(rest).next() {
-                let offset = front.left_offset;
+                let offset = front.end - front.left.len() as u64;
                 let found = front.left.start..front.left.start + raw.bytes.len();
                 let terminated = raw.terminated;
                 front.left.start += raw.len();
-                front.left_offset += raw.len() as u64;
                 break self.line(offset, &self.front.chunk[found], terminated);
             }
             if let Some(long) = front.long.take() {
@@ -195,7 +194,7 @@ impl<'a> Lines<'a> {
                 return Err(Error::Shrunk { path: self.log.path().to_owned(), missing: chunk.missing });
             }
             (front.chunk, front.left) = chunk.share();
-            (front.left_offset, front.long) = (chunk.offset, chunk.long);
+            (front.end, front.long) = (chunk.offset + chunk.bytes.len() as u64, chunk.long);
             front.next_chunk += 1;
         };
         if line.offset >= self.back.end {

@@ -1,4 +1,4 @@
-//! Maps the complete lines of a file. The only module with `unsafe`.
+//! Maps the complete lines of a file. One of two modules with `unsafe`; the other is [`scan`](crate::scan)'s `vector`.
 //!
 //! # Contract
 //!

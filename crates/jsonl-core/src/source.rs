@@ -178,10 +178,7 @@ impl<'a> Ranges<'a> {
             return Ok(tail.map_or_else(|| empty_chunk(body), |tail| self.tail_chunk(body, tail)));
         }
         match self.bytes {
-            Bytes::File { file, len } => {
-                buffer.forget_if_large();
-                self.read_chunk(file, *len, from, to, buffer)
-            }
+            Bytes::File { file, len } => self.read_chunk(file, *len, from, to, buffer),
             Bytes::Map { map: lines, .. } => Ok(self.slice_chunk(lines, from, to)),
             Bytes::Memory { lines, .. } => Ok(self.slice_chunk(lines, from, to)),
         }
@@ -319,8 +316,8 @@ impl Buffer {
     pub(crate) fn clear(&mut self) {
         match Arc::get_mut(&mut self.space) {
             None => self.space = Arc::default(),
-            // It was for one long line, which is over: whoever keeps a chunk shouldn't keep that much more.
-            Some(space) if self.len <= RANGE_SPACE_LEN && space.len() > RANGE_SPACE_LEN => {
+            // It was for a long line, which is over: whoever keeps a chunk shouldn't keep that much more.
+            Some(space) if self.len <= RANGE_SPACE_LEN || space.len() > KEEP_LEN => {
                 space.truncate(RANGE_SPACE_LEN);
                 space.shrink_to_fit();
             }
@@ -337,12 +334,6 @@ impl Buffer {
         let mut bytes = Arc::unwrap_or_clone(self.space);
         bytes.truncate(self.len);
         bytes
-    }
-
-    fn forget_if_large(&mut self) {
-        if self.space.len() > KEEP_LEN {
-            *self = Self::default();
-        }
     }
 
     /// The bytes from `first` on, the first of the buffer being at `base` in the file.

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use jsonl_core::scan;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+
+use crate::message::part_text;
 
 /// A message of a chat as most providers have it. Members that it doesn't know are kept as they are written.
 ///
@@ -69,14 +70,7 @@ impl Content {
     pub fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Parts(parts) => {
-                let text = |part: &RawValue| {
-                    let part = part.get().as_bytes();
-                    let text = scan::member(part, "text").unwrap_or(part);
-                    scan::string(text).unwrap_or_default().into_owned()
-                };
-                parts.iter().map(|part| text(part)).collect()
-            }
+            Self::Parts(parts) => parts.iter().map(|part| part_text(part.get().as_bytes())).collect(),
             Self::Other(_) => String::new(),
         }
     }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use jsonl_core::Log;
+use jsonl_core::{Log, scan};
 
 use crate::error::{Error, Result};
 use crate::key::{self, SUFFIX, decode_key};
@@ -342,8 +342,9 @@ pub(crate) fn title(log: &Log) -> Result<Option<String>> {
         match found.record.kind {
             Kind::Header { header, .. } if header.title.is_some() => return Ok(header.title.clone()),
             Kind::Message(text) => {
-                let (role, said) = message::said(text.body());
-                let said = if role == "user" { one_line(&said) } else { String::new() };
+                // What others say may be long, and isn't decoded.
+                let is_user = scan::string_member(text.body(), "role").is_some_and(|role| role == "user");
+                let said = if is_user { one_line(&message::text(text.body())) } else { String::new() };
                 if !said.is_empty() {
                     return Ok(Some(said));
                 }

@@ -176,10 +176,9 @@ fn check(text: &[u8]) -> Result<()> {
 }
 
 /// The role and the text of a message.
-pub(crate) fn said(message: &[u8]) -> (Cow<'_, str>, Cow<'_, str>) {
+fn said(message: &[u8]) -> (Cow<'_, str>, Cow<'_, str>) {
     let [role, content] = values(message, ["role", "content"]);
-    let role = if let Some(Value::Text(role)) = role { role } else { Cow::default() };
-    (role, text_of(content))
+    (role.and_then(Value::into_text).unwrap_or_default(), text_of(content))
 }
 
 /// The text of a message.
@@ -191,16 +190,14 @@ pub(crate) fn text(message: &[u8]) -> Cow<'_, str> {
 fn text_of(content: Option<Value<'_>>) -> Cow<'_, str> {
     match content {
         Some(Value::Text(text)) => text,
-        Some(Value::Other(parts)) => {
-            let mut all = String::new();
-            for part in scan::items(parts) {
-                let text = string(part).or_else(|| string_member(part, "text"));
-                all.push_str(&text.unwrap_or_default());
-            }
-            Cow::Owned(all)
-        }
+        Some(Value::Other(parts)) => Cow::Owned(scan::items(parts).map(part_text).collect()),
         None => Cow::default(),
     }
+}
+
+/// The text of a part of a message's content; nothing, if it is no text.
+pub(crate) fn part_text(part: &[u8]) -> Cow<'_, str> {
+    string(part).or_else(|| string_member(part, "text")).unwrap_or_default()
 }
 
 /// Whether a message is an assistant's reasoning and nothing else: no text, calls, media, attachments, id of a call.

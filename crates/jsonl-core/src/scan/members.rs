@@ -87,6 +87,17 @@ pub enum Value<'a> {
     Other(&'a [u8]),
 }
 
+impl<'a> Value<'a> {
+    /// What it says, if it is a string.
+    #[must_use]
+    pub fn into_text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Other(_) => None,
+        }
+    }
+}
+
 /// The value of an object's member as it is written; of several with the name, the last, as parsers have it.
 ///
 /// What [`members`] yields up to the first fault is looked at. `None` where there is none of the name, or `object` is no object.
@@ -102,10 +113,8 @@ pub fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
 /// The text of an object's member that is a string, escapes resolved: what [`string`](super::string) says of [`member`], in one pass.
 #[must_use]
 pub fn string_member<'a>(object: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
-    match values(object, [name]) {
-        [Some(Value::Text(text))] => Some(text),
-        _ => None,
-    }
+    let [found] = values(object, [name]);
+    found?.into_text()
 }
 
 /// What [`member`] and [`string`](super::string) say of several names that differ, in one pass for all.

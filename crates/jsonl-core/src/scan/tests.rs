@@ -312,8 +312,12 @@ fn check_values<const N: usize>(object: &[u8], names: [&str; N]) {
     });
     assert_eq!(values(object, names), slow, "{names:?}: {}", object.escape_ascii());
     for (name, value) in names.iter().zip(slow) {
-        let text = if let Some(Value::Text(text)) = value { Some(text) } else { None };
-        assert_eq!(string_member(object, name), text, "{name}: {}", object.escape_ascii());
+        assert_eq!(
+            string_member(object, name),
+            value.and_then(Value::into_text),
+            "{name}: {}",
+            object.escape_ascii()
+        );
     }
 }
 
