@@ -15,6 +15,7 @@ use annals_benches::measure::{Table, Target, Work, side};
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let program = std::env::current_exe().unwrap().with_file_name("annals");
     let len = match size {
+        Size::Least => 4 << 20,
         Size::Quick => 64 << 20,
         Size::Full => 1 << 30,
     };

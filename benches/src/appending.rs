@@ -14,6 +14,7 @@ use annals_benches::messages::{Lazily, turns};
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
     let (buffered, synced) = match size {
+        Size::Least => (200, 64),
         Size::Quick => (5_000, 200),
         Size::Full => (50_000, 1_000),
     };

@@ -14,6 +14,7 @@ use annals_benches::measure::{Table, Target, Work, side};
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
     let (counts, events): (&[u64], u64) = match size {
+        Size::Least => (&[10, 100], 500),
         Size::Quick => (&[100, 2_000], 10_000),
         Size::Full => (&[100, 10_000, 100_000], 100_000),
     };

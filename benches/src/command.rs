@@ -25,15 +25,20 @@ impl Command {
         self.args.iter().filter(|arg| !arg.starts_with("--")).cloned().collect()
     }
 
-    /// Small with `--quick`.
+    /// Small with `--quick`, as small as can be with `--answers`.
     pub fn size(&self) -> Size {
-        if self.has("--quick") { Size::Quick } else { Size::Full }
+        match () {
+            () if self.has("--answers") => Size::Least,
+            () if self.has("--quick") => Size::Quick,
+            () => Size::Full,
+        }
     }
 
     /// A table of the jobs that are meant by the words, with so many rounds if nothing else was asked for.
     pub fn table(&self, rounds: usize) -> Table {
         let output = if self.has("--json") { Output::Json } else { Output::Table };
         let rounds = match self.size() {
+            Size::Least => 0,
             _ if self.has("--once") => 1,
             Size::Quick => 3,
             Size::Full => rounds,

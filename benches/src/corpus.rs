@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 /// How much is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
+    /// For whether answers are right: as little as can be wrong.
+    Least,
     /// For whether it works.
     Quick,
     /// For how fast it is.
@@ -22,6 +24,7 @@ pub enum Size {
 impl Size {
     fn corpus(self) -> u64 {
         match self {
+            Self::Least => 2 << 20,
             Self::Quick => 32 << 20,
             Self::Full => 256 << 20,
         }
@@ -29,6 +32,7 @@ impl Size {
 
     fn large(self) -> u64 {
         match self {
+            Self::Least => 6 << 20,
             Self::Quick => 128 << 20,
             Self::Full => 1 << 30,
         }

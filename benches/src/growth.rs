@@ -72,7 +72,7 @@ fn timed(rounds: usize, mut work: impl FnMut()) -> f64 {
 
 fn logs(folder: &Path, size: Size) -> Vec<Growth> {
     let lens: &[u64] = match size {
-        Size::Quick => &[1, 16],
+        Size::Least | Size::Quick => &[1, 16],
         Size::Full => &[1, 16, 256, 1024, 4096],
     };
     let program = std::env::current_exe().unwrap().with_file_name("annals");
@@ -115,7 +115,7 @@ fn logs(folder: &Path, size: Size) -> Vec<Growth> {
 
 fn sessions(folder: &Path, size: Size) -> Vec<Growth> {
     let counts: &[u64] = match size {
-        Size::Quick => &[1, 100],
+        Size::Least | Size::Quick => &[1, 100],
         Size::Full => &[1, 100, 10_000, 100_000],
     };
     let mut list = Growth::new("list newest 50, per session", "µs");
@@ -147,7 +147,7 @@ fn sessions(folder: &Path, size: Size) -> Vec<Growth> {
 
 fn memories(folder: &Path, size: Size) -> Vec<Growth> {
     let counts: &[u64] = match size {
-        Size::Quick => &[1, 1_000],
+        Size::Least | Size::Quick => &[1, 1_000],
         Size::Full => &[1, 1_000, 100_000, 1_000_000],
     };
     let mut open = Growth::new("memory open, cold, per item", "µs");
@@ -181,7 +181,7 @@ fn memories(folder: &Path, size: Size) -> Vec<Growth> {
 
 fn catalogs(folder: &Path, size: Size) -> Vec<Growth> {
     let counts: &[u64] = match size {
-        Size::Quick => &[100],
+        Size::Least | Size::Quick => &[100],
         Size::Full => &[100, 10_000, 100_000],
     };
     let mut event = Growth::new("catalog event, durable", "µs");
@@ -207,7 +207,7 @@ fn catalogs(folder: &Path, size: Size) -> Vec<Growth> {
 }
 
 fn threads(folder: &Path, size: Size) -> Vec<Growth> {
-    let count = if size == Size::Quick { 64 } else { 2_048 };
+    let count = if size == Size::Full { 2_048 } else { 64 };
     let mut append = Growth::new("append, synced, by threads", "µs");
     let mut random = Random(3);
     let turns: Vec<Turn> = (0..count).map(|n| corpus::turn(&mut random, n, 60)).collect();

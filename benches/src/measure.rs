@@ -70,6 +70,7 @@ pub enum Output {
 pub struct Table {
     words: Vec<String>,
     output: Output,
+    /// None where answers are compared and nothing is measured.
     rounds: usize,
     /// Ours is run without the other side, for whoever compares with another build.
     is_alone: bool,
@@ -90,7 +91,7 @@ pub fn side<'a, A>(name: &'a str, run: impl FnMut() -> A + 'a) -> Side<'a, A> {
 impl Table {
     /// Of the jobs whose names hold one of the words, or are one after `=`; of all where there are no words.
     pub fn new(words: Vec<String>, output: Output, rounds: usize, is_alone: bool) -> Self {
-        if output == Output::Table {
+        if output == Output::Table && rounds > 0 {
             println!("{}", head());
         }
         Self { words, output, rounds, is_alone, rows: Vec::new() }
@@ -133,6 +134,10 @@ impl Table {
         };
         let beside = if let Some(other) = beside {
             assert_eq!(answer, (other.run)(), "{job}: the answers differ");
+            if self.rounds == 0 {
+                println!("{job}: the same as {}", other.name);
+                return;
+            }
             for round in 0..self.rounds {
                 for turn in 0..2 {
                     // Who begins changes, too.
@@ -165,7 +170,7 @@ impl Table {
 
     /// What was measured.
     pub fn finish(self) -> Vec<Row> {
-        if self.output == Output::Table {
+        if self.output == Output::Table && self.rounds > 0 {
             println!("\n{}, medians of {} rounds", summary(&self.rows), self.rounds);
         }
         self.rows
@@ -227,5 +232,17 @@ pub fn rate(work: Work, ns: u64) -> String {
     match work {
         Work::Bytes(bytes) => format!("{:.2} GB/s", bytes as f64 / ns as f64),
         Work::Records(count) => format!("{:.2} µs", ns as f64 / 1e3 / count as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "the answers differ")]
+    fn a_wrong_answer_is_noticed_where_nothing_is_measured() {
+        let mut table = Table::new(Vec::new(), Output::Table, 0, false);
+        table.compare("a sum", Work::Records(1), side("ours", || 2), side("other", || 3), Target::Shown);
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
     let folder = folder.path().canonicalize().unwrap();
     let counts: &[(u64, &str)] = match size {
+        Size::Least => &[(1_000, "1,000")],
         Size::Quick => &[(20_000, "20,000")],
         Size::Full => &[(100_000, "100,000"), (1_000_000, "1,000,000")],
     };
@@ -105,7 +106,7 @@ fn naive(path: &Path) -> Answer {
 
 fn add(folder: &Path, size: Size, table: &mut Table) {
     let counts: &[u64] = match size {
-        Size::Quick => &[1000],
+        Size::Least | Size::Quick => &[1000],
         Size::Full => &[1000, 1_000_000],
     };
     for before in counts {

@@ -47,7 +47,7 @@ pub(crate) fn run(folder: &Path, size: Size, is_saved: bool) {
 }
 
 fn memory(program: &Path, folder: &Path, size: Size) -> String {
-    let lens: [u64; 2] = if size == Size::Quick { [8, 32] } else { [1024, 4096] };
+    let lens: [u64; 2] = if size == Size::Full { [1024, 4096] } else { [8, 32] };
     let mut text = format!("{:<44}", "peak memory, and time");
     for len in lens {
         let _ = write!(text, "{:>24}", format!("{len} MB"));
@@ -117,13 +117,13 @@ fn starts(program: &Path, folder: &Path, size: Size) -> String {
     };
     add("annals --version", &["--version"], "");
     add("annals --help", &["--help"], "");
-    for count in [1, if size == Size::Quick { 100 } else { 10_000 }] {
+    for count in [1, if size == Size::Full { 10_000 } else { 100 }] {
         let folder = home.join(format!("approvals-{count}"));
         let Approvals { store, file } = Approvals::write(&folder, count);
         let args = ["trust", "--store", store.to_str().unwrap(), "check", file.to_str().unwrap()];
         add(&format!("annals trust check, {count} approvals"), &args, "");
     }
-    let counts: &[u64] = if size == Size::Quick { &[100] } else { &[1, 10_000, 100_000] };
+    let counts: &[u64] = if size == Size::Full { &[1, 10_000, 100_000] } else { &[100] };
     for count in counts {
         let root = home.join(format!("catalog-{count}"));
         crate::catalogs::write_log(&root, *count, 3 * count);
@@ -134,7 +134,7 @@ fn starts(program: &Path, folder: &Path, size: Size) -> String {
     }
     let len = fs::metadata(program).unwrap().len();
     let _ = writeln!(text, "{:<52}{:>9.1} MB", "the program", len as f64 / 1e6);
-    if size != Size::Quick {
+    if size == Size::Full {
         // Once each: they take minutes.
         for package in ["jsonl-core", "annals"] {
             let seconds = build(folder, package).as_secs_f64();

@@ -25,6 +25,7 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
 
 fn add(folder: &Path, name: &str, messages: &Lazily<Message>, size: Size, table: &mut Table) {
     let (durable, buffered) = match size {
+        Size::Least => (16, 100),
         Size::Quick => (100, 2_000),
         Size::Full => (600, if name == "chat" { 5_000 } else { 30_000 }),
     };
@@ -79,7 +80,11 @@ fn both_filled(folder: &Path, messages: &[Message], count: usize) -> (Session, P
 }
 
 fn read(folder: &Path, name: &str, messages: &Lazily<Message>, size: Size, table: &mut Table) {
-    let whole = if size == Size::Quick { 2_000 } else { 20_000 };
+    let whole = match size {
+        Size::Least => 100,
+        Size::Quick => 2_000,
+        Size::Full => 20_000,
+    };
     let is_wanted =
         |table: &Table, jobs: &[&str]| jobs.iter().any(|job| table.wants(&format!("{job}, {name}")));
     if is_wanted(
@@ -134,6 +139,7 @@ fn read(folder: &Path, name: &str, messages: &Lazily<Message>, size: Size, table
         return;
     }
     let many = match (size, name) {
+        (Size::Least, _) => 200,
         (Size::Quick, _) => 5_000,
         (_, "chat") => 50_000,
         _ => 200_000,
@@ -214,7 +220,11 @@ fn decode(session: &Session, name: &str, len: usize, table: &mut Table) {
 }
 
 fn list(folder: &Path, size: Size, table: &mut Table) {
-    let count = if size == Size::Quick { 500 } else { 10_000 };
+    let count = match size {
+        Size::Least => 60,
+        Size::Quick => 500,
+        Size::Full => 10_000,
+    };
     let job = format!("session list {count}, newest 50");
     if !table.wants(&job) {
         return;

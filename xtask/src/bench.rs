@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, cargo, root, run};
+use crate::{Outcome, built, cargo, root, run};
 
 /// The package that links other engines, which nothing else needs to build.
 const ENGINES: &str = "benches/engines/Cargo.toml";
@@ -12,6 +12,9 @@ pub(crate) fn bench(args: &[String]) -> Outcome {
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
     // What --quick measures says little, so it isn't worth the time that a release build takes.
     let profile = if has("--quick") { "quick" } else { "release" };
+    if has("--answers") {
+        return run(Command::new(built()?.join("annals-benches")).args(args));
+    }
     if has("--gate") {
         return gate(args, profile);
     }
@@ -29,13 +32,23 @@ pub(crate) fn bench(args: &[String]) -> Outcome {
         ];
         return run(cargo(&engines).args(args));
     }
-    build(profile)?;
+    run(&mut build(profile))?;
     run(cargo(&["run", "--profile", profile, "--quiet", "-p", "annals-benches", "--"]).args(args))
 }
 
-/// The benchmarks, and the program, which some of them run.
-fn build(profile: &str) -> Outcome {
-    run(&mut cargo(&["build", "--profile", profile, "--quiet", "-p", "annals", "-p", "annals-benches"]))
+/// Builds the benchmarks, and the program, which some of them run.
+fn build(profile: &str) -> Command {
+    cargo(&["build", "--profile", profile, "--quiet", "-p", "annals", "-p", "annals-benches"])
+}
+
+/// The same for the gate. No job that is counted in instructions, as all are in the quick one, runs the program; the packages stay the same, and with
+/// them the features.
+fn build_for_gate(profile: &str) -> Command {
+    let mut build = build(profile);
+    if profile == "quick" {
+        build.args(["--bin", "annals-benches"]);
+    }
+    build
 }
 
 /// Compares this tree with an earlier revision: the one that is named, or the last commit that differs.
@@ -56,7 +69,7 @@ fn gate(args: &[String], profile: &str) -> Outcome {
     };
     println!("against {}", git(&["log", "-1", "--format=%h %s", &base])?);
     let program = build_base(&base, profile)?;
-    build(profile)?;
+    run(&mut build_for_gate(profile))?;
     let mut gate = Command::new(benchmarks(&root().join("target"), profile));
     gate.arg("--gate").arg(program).args(words);
     run(if profile == "quick" { gate.arg("--quick") } else { &mut gate })
@@ -70,12 +83,9 @@ fn build_base(base: &str, profile: &str) -> Result<PathBuf, String> {
     // What an interrupted run has left.
     let _ = git(&["worktree", "remove", "--force", &tree_text]);
     git(&["worktree", "add", "--force", "--detach", "--quiet", &tree_text, base])?;
-    let mut build =
-        cargo(&["build", "--profile", profile, "--quiet", "-p", "annals", "-p", "annals-benches"]);
+    let mut build = build_for_gate(profile);
     let mut programs = vec!["annals-benches", "annals"];
     if profile == "quick" {
-        // No job that is counted in instructions runs the program. The packages stay the same, and with them the features.
-        build.args(["--bin", "annals-benches"]);
         programs.pop();
         // Both are built alike, also where the earlier revision has no such profile.
         for setting in ["inherits=\"release\"", "lto=false", "codegen-units=16"] {

@@ -64,7 +64,7 @@ pub(crate) fn run(folder: &Path, name: &str, messages: &[Message], size: Size, t
     if !table.wants(&job) {
         return;
     }
-    let len: usize = if size == Size::Quick { 8 << 20 } else { 256 << 20 };
+    let len: usize = if size == Size::Full { 256 << 20 } else { 8 << 20 };
     let message_len =
         messages.iter().map(|message| message.content.len() + 120).sum::<usize>() / messages.len();
     let folder = folder.join("parsing");

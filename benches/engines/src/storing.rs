@@ -37,7 +37,7 @@ fn insert(connection: &Connection, message: &Message) {
 }
 
 fn durable(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut Table) {
-    let count = if size == Size::Quick { 100 } else { 800 };
+    let count = if size == Size::Full { 800 } else { 100 };
     let message = |n: usize| &messages[n % messages.len()];
     for (threads, target) in [(1, 0.95), (16, 4.0), (64, 8.0)] {
         let job = format!("durable message, {threads} threads, {name}");
@@ -111,7 +111,7 @@ fn history(folder: &Path, name: &str, messages: &[Message], size: Size, table: &
     if !table.wants(&job) {
         return;
     }
-    let count = if size == Size::Quick { 2_000 } else { 20_000 };
+    let count = if size == Size::Full { 20_000 } else { 2_000 };
     let folder = &fresh(folder, "history");
     let session = filled(folder, messages, count);
     let connection = sqlite(&fresh(folder, "sqlite"), "NORMAL");
