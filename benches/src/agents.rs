@@ -12,6 +12,8 @@ use crate::agents_corpus::{ABSENT, FREQUENT, Home, RARE, make};
 use annals_benches::corpus::Size;
 use annals_benches::measure::{Table, Target, Work, side};
 
+use crate::searching::has_rg;
+
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let program = std::env::current_exe().unwrap().with_file_name("annals");
     let len = match size {
@@ -76,7 +78,7 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
             if !table.wants(&job) {
                 continue;
             }
-            if Command::new("rg").arg("--version").output().is_err() {
+            if !has_rg() {
                 table.skip(&job, "there is no rg");
                 continue;
             }

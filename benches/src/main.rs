@@ -13,6 +13,7 @@ mod growth;
 mod memories;
 mod processes;
 mod reading;
+mod searching;
 mod sessions;
 
 use std::path::{Path, PathBuf};
@@ -80,7 +81,9 @@ fn main() -> ExitCode {
 }
 
 fn jobs(folder: &Path, size: Size, table: &mut Table) {
-    reading::run(&Corpora::in_folder(folder, size), table);
+    let corpora = Corpora::in_folder(folder, size);
+    reading::run(&corpora, table);
+    searching::run(&corpora, folder, table);
     appending::run(folder, size, table);
     sessions::run(folder, size, table);
     catalogs::run(folder, size, table);

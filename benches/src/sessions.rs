@@ -95,8 +95,16 @@ fn read(folder: &Path, name: &str, messages: &Lazily<Message>, size: Size, table
         let picoclaw = Picoclaw::new(other.parent().unwrap(), "s");
         let len: usize = (0..whole).map(|n| messages[n % messages.len()].content.len()).sum();
         let work = Work::Records(whole as u64);
+        let path = session.path().unwrap().unwrap();
         let ours = || session.history().unwrap().messages.len();
         let job = format!("session history, {name}");
+        table.compare(
+            &job,
+            work,
+            side("ours", ours),
+            side("naive typed, kept", || naive(&path).collect::<Vec<_>>().len()),
+            Target::AtLeast(if name == "chat" { 6.0 } else { 2.0 }),
+        );
         table.compare(
             &job,
             work,
@@ -194,6 +202,12 @@ struct Record {
     message: Option<Message>,
 }
 
+/// The messages of a session's log.
+fn naive(path: &Path) -> impl Iterator<Item = Message> {
+    let lines = BufReader::new(fs::File::open(path).unwrap()).lines();
+    lines.filter_map(|line| serde_json::from_str::<Record>(&line.unwrap()).unwrap().message)
+}
+
 /// A log of which nothing is kept, with every text decoded.
 fn decode(session: &Session, name: &str, len: usize, table: &mut Table) {
     let path = session.path().unwrap().unwrap();
@@ -210,11 +224,7 @@ fn decode(session: &Session, name: &str, len: usize, table: &mut Table) {
             assert_eq!(sum, len);
             sum
         }),
-        side("naive typed, folded", || {
-            let lines = BufReader::new(fs::File::open(&path).unwrap()).lines();
-            let records = lines.map(|line| serde_json::from_str::<Record>(&line.unwrap()).unwrap());
-            records.map(|record| record.message.map_or(0, |message| message.content.len())).sum()
-        }),
+        side("naive typed, folded", || naive(&path).map(|message| message.content.len()).sum()),
         Target::AtLeast(if name == "chat" { 3.0 } else { 3.3 }),
     );
 }

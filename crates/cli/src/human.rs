@@ -94,7 +94,10 @@ pub(crate) fn shell_word(text: &str) -> String {
 
 fn escape(text: &str, stays: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
+    let plain = text.bytes().position(|byte| !matches!(byte, b' '..=b'~')).unwrap_or(text.len());
+    // Behind an ASCII character, wherever it is, one begins.
+    out.push_str(&text[..plain]);
+    for character in text[plain..].chars() {
         match character {
             _ if stays(character) => out.push(character),
             '\u{61C}'

@@ -119,7 +119,8 @@ pub(crate) fn frame(text: &[u8], skipped: usize, rules: &Rules) -> Frame {
 
 /// Judges whether `text` is one JSON value, and if not, what it is.
 pub(crate) fn json(text: &[u8], rules: &Rules) -> Result<(), (DamageKind, usize)> {
-    let utf8 = str::from_utf8(text);
+    // The quick check doesn't say where.
+    let utf8 = simdutf8::basic::from_utf8(text).or_else(|_| str::from_utf8(text));
     let walked = scan::check(text, rules.max_nesting);
     let fault = match (utf8, walked) {
         (Ok(_), Ok(())) => return Ok(()),
