@@ -12,10 +12,10 @@ use crate::agents_corpus::{ABSENT, FREQUENT, Home, RARE, make};
 use annals_benches::corpus::Size;
 use annals_benches::measure::{Table, Target, Work, side};
 
-use crate::searching::has_rg;
+use crate::searching::{has_rg, program};
 
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
-    let program = std::env::current_exe().unwrap().with_file_name("annals");
+    let program = program();
     let len = match size {
         Size::Least => 4 << 20,
         Size::Quick => 64 << 20,

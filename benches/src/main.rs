@@ -67,12 +67,16 @@ fn main() -> ExitCode {
         processes::run(&folder(), size, has("--save"));
         return ExitCode::SUCCESS;
     }
-    let mut table = command.table(7);
     if size == Size::Least {
-        jobs(tempfile::tempdir().unwrap().path(), size, &mut table);
-    } else {
-        jobs(&folder(), size, &mut table);
+        if has("--json") || has("--save") || has("--alone") {
+            eprintln!("--answers measures nothing");
+            return ExitCode::FAILURE;
+        }
+        jobs(tempfile::tempdir().unwrap().path(), size, &mut command.table(0));
+        return ExitCode::SUCCESS;
     }
+    let mut table = command.table(7);
+    jobs(&folder(), size, &mut table);
     let rows = table.finish();
     if has("--save") {
         saved::save(rows);

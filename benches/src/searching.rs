@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use annals_benches::corpus::{Corpora, Turn};
@@ -14,7 +14,7 @@ use crate::agents::annals;
 const WORDS: [(&str, &str); 3] = [("rare", "T00:01:15"), ("frequent", "T00:"), ("absent", "zyzzyva")];
 
 pub(crate) fn run(corpora: &Corpora, folder: &Path, table: &mut Table) {
-    let program = std::env::current_exe().unwrap().with_file_name("annals");
+    let program = program();
     let home = tempfile::tempdir_in(folder).unwrap();
     for (corpus, target) in [(&corpora.chat, 8.0), (&corpora.small, 16.0)] {
         let path = &corpus.plain;
@@ -31,6 +31,7 @@ pub(crate) fn run(corpora: &Corpora, folder: &Path, table: &mut Table) {
             }
             let ours = || {
                 let found = annals(&program, home.path()).args(["search", word]).arg(path).output().unwrap();
+                assert!(matches!(found.status.code(), Some(0 | 1)), "{found:?}");
                 found.stdout.iter().filter(|byte| **byte == b'\n').count()
             };
             table.compare(
@@ -52,13 +53,21 @@ pub(crate) fn run(corpora: &Corpora, folder: &Path, table: &mut Table) {
                 work,
                 side("ours", ours),
                 side("rg -c", || {
-                    let counted = Command::new("rg").args(["-cF", word]).arg(path).output().unwrap().stdout;
-                    String::from_utf8(counted).unwrap().trim().parse().unwrap_or(0)
+                    let counted = Command::new("rg").args(["-cF", word]).arg(path).output().unwrap();
+                    assert!(matches!(counted.status.code(), Some(0 | 1)), "{counted:?}");
+                    // Of none it says nothing.
+                    String::from_utf8(counted.stdout).unwrap().trim().parse().unwrap_or(0)
                 }),
                 Target::AtLeast(1.2),
             );
         }
     }
+}
+
+/// Built beside the benchmarks.
+pub(crate) fn program() -> PathBuf {
+    let name = format!("annals{}", std::env::consts::EXE_SUFFIX);
+    std::env::current_exe().unwrap().with_file_name(name)
 }
 
 pub(crate) fn has_rg() -> bool {

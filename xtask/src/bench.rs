@@ -41,8 +41,7 @@ fn build(profile: &str) -> Command {
     cargo(&["build", "--profile", profile, "--quiet", "-p", "annals", "-p", "annals-benches"])
 }
 
-/// The same for the gate. No job that is counted in instructions, as all are in the quick one, runs the program; the packages stay the same, and with
-/// them the features.
+/// The same for the gate. No job of the quick one runs the program; the packages stay the same, and with them the features.
 fn build_for_gate(profile: &str) -> Command {
     let mut build = build(profile);
     if profile == "quick" {

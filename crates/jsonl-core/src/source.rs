@@ -326,7 +326,7 @@ pub(crate) struct Buffer {
     // Where the bytes begin, and how many there are. Invariant: together at most `space.len()`.
     start: usize,
     len: usize,
-    /// Somebody would have kept it, had it not been for a long line's room. Others fill that again: giving it back and taking it anew, among lines
+    /// Somebody would have kept it, were it not for so much room. Where that is a long line's, others fill it again: giving it back and taking it anew, among lines
     /// that are long now and then, costs more than all of the reading.
     is_too_large: AtomicBool,
 }
@@ -342,7 +342,7 @@ impl Buffer {
             }
             Some(_) => {}
         }
-        self.len = 0;
+        (self.start, self.len) = (0, 0);
     }
 
     fn truncate(&mut self, len: usize) {
@@ -487,6 +487,11 @@ mod tests {
                 let (kept, range) = chunk.share();
                 prop_assert_eq!(chunk.offset, offset + first as u64);
                 prop_assert!(kept[range] == buffer[first..]);
+                if first % 2 == 0 {
+                    buffer.clear();
+                    prop_assert!(buffer.is_empty());
+                    buffer.fill(&file, offset, 1000).unwrap();
+                }
             }
             let whole = buffer.to_vec();
             prop_assert!(buffer.into_vec() == whole);
