@@ -22,7 +22,7 @@ const fn gated(job: &'static str, time: Option<f64>, instructions: Option<f64>) 
 }
 
 /// In a quick gate the threshold of what is timed is so many times as high: a build like that of the quick one varies more.
-const QUICK_SLACK: f64 = 1.4;
+const QUICK_SLACK: f64 = 1.2;
 
 impl Gated {
     /// How many times as long it may take. What the kernel does is in no count of instructions, so reading is timed in a quick gate, too.
