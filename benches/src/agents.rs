@@ -12,8 +12,6 @@ use crate::agents_corpus::{ABSENT, FREQUENT, Home, RARE, make};
 use annals_benches::corpus::Size;
 use annals_benches::measure::{Table, Target, Work, side};
 
-use crate::searching::{has_rg, program};
-
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let program = program();
     let len = match size {
@@ -31,7 +29,7 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
             continue;
         }
         let home = make(folder, agent, len);
-        let annals = |args: &[&str]| objects(&program, &home, args);
+        let annals = |args: &[&str]| objects(&program, &home.folder, args);
         let work = Work::Bytes(home.len);
         table.compare(
             &format!("transcripts ls, {agent}"),
@@ -70,23 +68,19 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
             table.compare(
                 &format!("transcripts search {name}, {agent}"),
                 work,
-                side("ours", || lines(&program, &home, &["search", word])),
+                side("ours", || lines(&program, &home.folder, &["search", word])),
                 side("naive, every line to Value", || naive_search(agent, &home, word)),
                 Target::AtLeast(8.0),
             );
             let job = format!("transcripts search {name} beside rg, {agent}");
-            if !table.wants(&job) {
-                continue;
-            }
-            if !has_rg() {
-                table.skip(&job, "there is no rg");
+            if !is_beside_rg(&job, table) {
                 continue;
             }
             // It looks for bytes, also where nobody said them, so only whether there are any is the same.
             table.compare(
                 &job,
                 work,
-                side("ours", || lines(&program, &home, &["search", word]) > 0),
+                side("ours", || lines(&program, &home.folder, &["search", word]) > 0),
                 side("rg -c", || {
                     let mut rg = Command::new("rg");
                     rg.args(["-c", "--hidden", "--no-ignore", word]).current_dir(&home.folder);
@@ -99,19 +93,28 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
 }
 
 /// What the program prints for programs, in a user's folder.
-fn objects(program: &Path, home: &Home, args: &[&str]) -> Vec<Value> {
+fn objects(program: &Path, home: &Path, args: &[&str]) -> Vec<Value> {
     let printed = printed(program, home, &[&["--json"], args].concat());
     let lines = printed.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
 }
 
 /// How many lines it prints for people.
-fn lines(program: &Path, home: &Home, args: &[&str]) -> u64 {
+pub(crate) fn lines(program: &Path, home: &Path, args: &[&str]) -> u64 {
     printed(program, home, args).iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-fn printed(program: &Path, home: &Home, args: &[&str]) -> Vec<u8> {
-    annals(program, &home.folder).args(args).output().unwrap().stdout
+/// What it prints, which may be nothing.
+fn printed(program: &Path, home: &Path, args: &[&str]) -> Vec<u8> {
+    let output = annals(program, home).args(args).output().unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{args:?}: {output:?}");
+    output.stdout
+}
+
+/// Built beside the benchmarks.
+pub(crate) fn program() -> PathBuf {
+    let name = format!("annals{}", std::env::consts::EXE_SUFFIX);
+    std::env::current_exe().unwrap().with_file_name(name)
 }
 
 /// The program in a user's folder, where nothing else is found.
@@ -122,6 +125,16 @@ pub(crate) fn annals(program: &Path, home: &Path) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Whether a job beside ripgrep is among those that are run, and ripgrep is there.
+pub(crate) fn is_beside_rg(job: &str, table: &Table) -> bool {
+    let is_wanted = table.wants(job);
+    let has_rg = is_wanted && Command::new("rg").arg("--version").output().is_ok();
+    if is_wanted && !has_rg {
+        table.skip(job, "there is no rg");
+    }
+    has_rg
 }
 
 fn values(path: &PathBuf) -> impl Iterator<Item = Value> {

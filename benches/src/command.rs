@@ -27,10 +27,12 @@ impl Command {
 
     /// Small with `--quick`, as small as can be with `--answers`.
     pub fn size(&self) -> Size {
-        match () {
-            () if self.has("--answers") => Size::Least,
-            () if self.has("--quick") => Size::Quick,
-            () => Size::Full,
+        if self.has("--answers") {
+            Size::Least
+        } else if self.has("--quick") {
+            Size::Quick
+        } else {
+            Size::Full
         }
     }
 

@@ -24,10 +24,7 @@ const fn gated(job: &'static str, time: Option<f64>, instructions: Option<f64>) 
 impl Gated {
     /// How many times as long it may take. What the kernel does is in no count of instructions, so reading is timed in a quick gate, too.
     fn time(&self, is_quick: bool) -> Option<f64> {
-        match is_quick {
-            false => self.time,
-            true => self.time.filter(|_| self.job.starts_with("scan")),
-        }
+        self.time.filter(|_| !is_quick || self.job.starts_with("scan"))
     }
 }
 

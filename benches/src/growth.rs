@@ -75,7 +75,7 @@ fn logs(folder: &Path, size: Size) -> Vec<Growth> {
         Size::Least | Size::Quick => &[1, 16],
         Size::Full => &[1, 16, 256, 1024, 4096],
     };
-    let program = std::env::current_exe().unwrap().with_file_name("annals");
+    let program = crate::agents::program();
     let mut growths = vec![
         Growth::new("scan", "GB/s"),
         Growth::new("verify JSON in full", "GB/s"),

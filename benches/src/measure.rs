@@ -170,7 +170,7 @@ impl Table {
 
     /// What was measured.
     pub fn finish(self) -> Vec<Row> {
-        if self.output == Output::Table && self.rounds > 0 {
+        if self.output == Output::Table {
             println!("\n{}, medians of {} rounds", summary(&self.rows), self.rounds);
         }
         self.rows

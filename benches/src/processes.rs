@@ -35,7 +35,7 @@ const ON_SESSIONS: [&str; 6] =
     ["ls", "stats", "search zyzzyva", "search connection", "verify", "export --to markdown OUT @last"];
 
 pub(crate) fn run(folder: &Path, size: Size, is_saved: bool) {
-    let program = crate::searching::program();
+    let program = crate::agents::program();
     let memory = memory(&program, folder, size);
     println!("{memory}");
     let starts = starts(&program, folder, size);

@@ -105,7 +105,7 @@ fn verify(corpus: &Corpus, targets: &Targets, table: &mut Table) {
 }
 
 /// What people write.
-fn naive<T: DeserializeOwned, A>(path: &Path, start: A, mut step: impl FnMut(&mut A, T)) -> A {
+pub(crate) fn naive<T: DeserializeOwned, A>(path: &Path, start: A, mut step: impl FnMut(&mut A, T)) -> A {
     let mut folded = start;
     for line in BufReader::new(File::open(path).unwrap()).lines() {
         step(&mut folded, serde_json::from_str(&line.unwrap()).unwrap());

@@ -1,14 +1,14 @@
 //! `annals search` as a whole process over one log: a word that is rare, one that stands in some of the lines, one that is in none.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use annals_benches::corpus::{Corpora, Turn};
 use annals_benches::measure::{Table, Target, Work, side};
 
-use crate::agents::annals;
+use crate::agents::{is_beside_rg, lines, program};
+use crate::reading;
 
 /// Of the turns, of which each has the time of a second of the day: one in a day, the first hour's, and none.
 const WORDS: [(&str, &str); 3] = [("rare", "T00:01:15"), ("frequent", "T00:"), ("absent", "zyzzyva")];
@@ -29,11 +29,7 @@ pub(crate) fn run(corpora: &Corpora, folder: &Path, table: &mut Table) {
                 table.skip(&job, &format!("there is no {}", program.display()));
                 continue;
             }
-            let ours = || {
-                let found = annals(&program, home.path()).args(["search", word]).arg(path).output().unwrap();
-                assert!(matches!(found.status.code(), Some(0 | 1)), "{found:?}");
-                found.stdout.iter().filter(|byte| **byte == b'\n').count()
-            };
+            let ours = || lines(&program, home.path(), &["search", word, path.to_str().unwrap()]);
             table.compare(
                 &job,
                 work,
@@ -41,11 +37,7 @@ pub(crate) fn run(corpora: &Corpora, folder: &Path, table: &mut Table) {
                 side("naive typed", || naive(path, word)),
                 Target::AtLeast(target),
             );
-            if !table.wants(&beside_rg) {
-                continue;
-            }
-            if !has_rg() {
-                table.skip(&beside_rg, "there is no rg");
+            if !is_beside_rg(&beside_rg, table) {
                 continue;
             }
             table.compare(
@@ -64,19 +56,9 @@ pub(crate) fn run(corpora: &Corpora, folder: &Path, table: &mut Table) {
     }
 }
 
-/// Built beside the benchmarks.
-pub(crate) fn program() -> PathBuf {
-    let name = format!("annals{}", std::env::consts::EXE_SUFFIX);
-    std::env::current_exe().unwrap().with_file_name(name)
-}
-
-pub(crate) fn has_rg() -> bool {
-    Command::new("rg").arg("--version").output().is_ok()
-}
-
 /// How many turns have the word in one of their strings.
-fn naive(path: &Path, word: &str) -> usize {
-    let turns = BufReader::new(File::open(path).unwrap()).lines();
-    let turns = turns.map(|line| serde_json::from_str::<Turn>(&line.unwrap()).unwrap());
-    turns.filter(|turn| [&turn.role, &turn.ts, &turn.content].iter().any(|text| text.contains(word))).count()
+fn naive(path: &Path, word: &str) -> u64 {
+    reading::naive::<Turn, u64>(path, 0, |count, turn| {
+        *count += u64::from([&turn.role, &turn.ts, &turn.content].iter().any(|text| text.contains(word)));
+    })
 }
