@@ -17,6 +17,7 @@ use crate::lines::Lines;
 use crate::parse::{Parser, Typed};
 use crate::read_options::{ReadOptions, RecoveryMode};
 use crate::report::{DamageKind, Report, Span};
+use crate::scan::{Candidates, Prefilter};
 use crate::source::{Buffer, Bytes, Chunk, Ranges, Tail};
 use crate::verdict::Rules;
 
@@ -414,6 +415,58 @@ impl Log {
                 report.lines += u64::from(chunk.bytes.last().is_some_and(|last| *last != b'\n'));
                 self.account_for_the_rest(chunk, report);
                 work(*chunk)
+            },
+            |result, report| consume(result, report.lines + 1),
+        )
+    }
+
+    /// [`chunks`](Self::chunks) for a search: `work` is called with the lines of a chunk that could hold a text in one of their
+    /// strings. As fast as a search for bytes, and nothing is missed that a writer has escaped.
+    ///
+    /// Most candidates hold the text; [`scan::visit`](crate::scan::visit) goes through the strings of one, and
+    /// [`scan::unescape`](crate::scan::unescape) says what they say.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use jsonl_core::ReadOptions;
+    /// use jsonl_core::scan::{self, Prefilter};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("log.jsonl");
+    /// std::fs::write(&path, "{\"text\":\"a/b\"}\n{\"text\":\"a\\/b\"}\n{\"text\":\"ab\"}\n")?;
+    /// let mut lines = Vec::new();
+    /// ReadOptions::new().open(&path)?.candidates(
+    ///     &Prefilter::new("a/b"),
+    ///     |candidates| {
+    ///         let says = |line| scan::string_member(line, "text").is_some_and(|text| text == "a/b");
+    ///         candidates.filter(|candidate| says(candidate.bytes)).map(|candidate| candidate.line).collect()
+    ///     },
+    ///     |found: Vec<u64>, first| {
+    ///         lines.extend(found.iter().map(|line| first + line));
+    ///         ControlFlow::Continue(())
+    ///     },
+    /// )?;
+    /// assert_eq!(lines, [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`chunks`](Self::chunks).
+    pub fn candidates<R: Send>(
+        &self,
+        prefilter: &Prefilter,
+        work: impl Fn(&mut Candidates<'_>) -> R + Sync,
+        mut consume: impl FnMut(R, u64) -> ControlFlow<()>,
+    ) -> Result<Report> {
+        self.run(
+            &self.bytes,
+            |chunk, report| {
+                let mut candidates = prefilter.candidates(chunk.bytes, chunk.offset);
+                let result = work(&mut candidates);
+                report.lines += candidates.count_lines();
+                self.account_for_the_rest(chunk, report);
+                result
             },
             |result, report| consume(result, report.lines + 1),
         )

@@ -10,16 +10,18 @@
 use std::ops::Range;
 
 pub use members::{Items, Member, Members, Value, items, member, members, string_member, values};
+pub use prefilter::{Candidate, Candidates, Prefilter};
 pub(crate) use strings::hex4;
 pub use strings::{name, string, unescape};
 use vector::{BLOCK_LEN, first_special};
 pub use walker::Walker;
 
 mod members;
+mod prefilter;
 mod strings;
 #[expect(
     unsafe_code,
-    reason = "vector instructions that every x86-64 has, and strings that another check found to be UTF-8"
+    reason = "vector instructions that the processor has, and strings that another check found to be UTF-8"
 )]
 mod vector;
 mod walker;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use annals_formats::open_log;
 use annals_session::ListOptions;
-use jsonl_core::{DamageKind, Log, ReadOptions};
+use jsonl_core::{DamageKind, Log, ReadOptions, Report};
 use serde::Serialize;
 
 use self::needle::{Hit, Needle, Scope, Snippet};
@@ -23,7 +23,7 @@ use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::human::{count, name, plural, size};
 use crate::out::{Out, Paint};
-use crate::parallel::{BATCH, SMALL, batches, in_parallel};
+use crate::parallel::{LARGE, batches, in_order};
 use crate::progress::Progress;
 use crate::store::Home;
 
@@ -48,9 +48,10 @@ enum Kind {
 
 /// What came out of one.
 struct Searched {
+    log: Log,
+    report: Report,
+    /// With the numbers of their lines.
     hits: Vec<(u64, Hit)>,
-    long: u64,
-    missing: u64,
 }
 
 pub(crate) fn run(args: &Search, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
@@ -77,7 +78,7 @@ pub(crate) fn run(args: &Search, home: &Home, out: &mut Out) -> Result<Exit, Fai
         interrupted: &interrupted,
         progress: &progress,
     };
-    for batch in batches(&targets, BATCH, SMALL, |target| target.len) {
+    for batch in batches(&targets, usize::MAX, LARGE, |target| target.len) {
         if search.is_over() {
             break;
         }
@@ -123,51 +124,58 @@ impl Going<'_> {
         self.found >= self.limit || self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Small files, several at once.
+    /// Several files at once, each on one processor.
     fn several(&mut self, targets: &[Target], out: &mut Out) -> Result<(), Failure> {
-        let options = ReadOptions::new().damages_kept(0).threads(1);
-        let all = in_parallel(targets, |target| {
-            if self.interrupted.load(Ordering::Relaxed) {
-                return None;
-            }
-            let mut searched = Searched { hits: Vec::new(), long: 0, missing: 0 };
+        let (args, needle, limit, interrupted) = (self.args, self.needle, self.limit, self.interrupted);
+        let options =
+            ReadOptions::new().damages_kept(0).threads(1).progress(self.progress.bytes_done.clone());
+        let search = |target: &Target| -> Option<Result<Searched, Failure>> {
             let log = match open(target, &options) {
                 Ok(log) => log,
                 Err(failure) => return Some(Err(failure)),
             };
-            let report = log.chunks(
-                |chunk| self.needle.find_in(chunk, scope_of(self.args, target)),
-                |hits, first_line| {
-                    searched.hits.extend(hits.into_iter().map(|hit| (first_line + hit.line, hit)));
-                    ControlFlow::Continue(())
+            let mut hits = Vec::new();
+            let report = log.candidates(
+                &needle.prefilter,
+                |candidates| needle.find_in(candidates, scope_of(args, target)),
+                |found, first_line| {
+                    hits.extend(found.into_iter().map(|hit| (first_line + hit.line, hit)));
+                    if hits.len() as u64 >= limit || interrupted.load(Ordering::Relaxed) {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
                 },
             );
-            Some(report.map_err(Failure::from).map(|report| {
-                (searched.long, searched.missing) = (report.count(DamageKind::TooLong), report.bytes.missing);
-                (log, searched)
-            }))
-        });
-        for (target, searched) in targets.iter().zip(all) {
-            let (log, searched) = match searched {
-                None => continue,
+            if interrupted.load(Ordering::Relaxed) {
+                return None;
+            }
+            Some(report.map(|report| Searched { log, report, hits }).map_err(Failure::from))
+        };
+        let mut printed = Ok(());
+        in_order(targets, search, |target, searched| {
+            let Searched { log, report, mut hits } = match searched {
+                None => return ControlFlow::Break(()),
                 Some(Ok(searched)) => searched,
                 Some(Err(failure)) => {
                     out.complain(&failure);
-                    continue;
+                    return ControlFlow::Continue(());
                 }
             };
-            if self.found >= self.limit {
-                break;
+            hits.truncate(usize::try_from(limit - self.found).unwrap_or(usize::MAX));
+            self.found += hits.len() as u64;
+            printed = hits.iter().try_for_each(|(line, hit)| print(target, *line, hit, out));
+            self.end(target, &log, &report, out);
+            if printed.is_ok() && !hits.is_empty() {
+                printed = out.flush();
             }
-            for (line, hit) in &searched.hits {
-                if self.found < self.limit {
-                    self.found += 1;
-                    print(target, *line, hit, out)?;
-                }
+            if printed.is_err() || self.is_over() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
-            self.end(target, &log, searched.long, searched.missing, out);
-        }
-        out.flush()
+        });
+        printed
     }
 
     /// A large file, on all processors.
@@ -185,10 +193,11 @@ impl Going<'_> {
         let (limit, interrupted) = (self.limit, self.interrupted);
         let found = &mut self.found;
         let looked = AtomicU64::new(0);
-        let report = log.chunks(
-            |chunk| {
-                looked.fetch_add(chunk.bytes.len() as u64, Ordering::Relaxed);
-                needle.find_in(chunk, scope)
+        let report = log.candidates(
+            &needle.prefilter,
+            |candidates| {
+                looked.fetch_add(candidates.bytes().len() as u64, Ordering::Relaxed);
+                needle.find_in(candidates, scope)
             },
             |hits, first_line| {
                 printed = hits.into_iter().try_for_each(|hit| {
@@ -214,19 +223,17 @@ impl Going<'_> {
             self.done.1 += looked.into_inner();
             return Ok(());
         }
-        self.end(target, &log, report.count(DamageKind::TooLong), report.bytes.missing, out);
+        self.end(target, &log, &report, out);
         Ok(())
     }
 
-    fn end(&mut self, target: &Target, log: &Log, long: u64, missing: u64, out: &mut Out) {
+    fn end(&mut self, target: &Target, log: &Log, report: &Report, out: &mut Out) {
         self.done.0 += 1;
         self.done.1 += target.len;
-        if target.len <= SMALL {
-            self.progress.bytes_done.fetch_add(target.len, Ordering::Relaxed);
+        if report.bytes.missing > 0 {
+            out.complain(&shrunk(log, report.bytes.missing));
         }
-        if missing > 0 {
-            out.complain(&shrunk(log, missing));
-        }
+        let long = report.count(DamageKind::TooLong);
         if long > 0 {
             let file = name(&target.label);
             out.note(format_args!("{file}: {} above 16 MiB not searched", plural(long, "line")));

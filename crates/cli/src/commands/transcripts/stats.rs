@@ -1,6 +1,7 @@
 //! `annals stats` over sessions: what agents did, and what it took.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::time::SystemTime;
 
 use annals_formats::transcript::Usage;
@@ -19,15 +20,9 @@ use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::human::{count, name, one_line, path, plural, size};
 use crate::out::{Out, Paint};
-use crate::parallel::{batches, in_parallel};
+use crate::parallel::{LARGE, batches, in_order};
 use crate::progress::Progress;
 use crate::store::Home;
-
-/// Files above this are counted one after the other, each on all processors.
-const LARGE: u64 = 64 << 20;
-
-/// So many others are counted at once.
-const BATCH: usize = 1000;
 
 /// People get so many rows.
 const ROWS_SHOWN: usize = 100;
@@ -113,12 +108,17 @@ pub(crate) fn run(args: &Stats, home: &Home, out: &mut Out) -> Result<Exit, Fail
         Ok(tally) => add(found, tally, by, &wanted, &titles, &mut answered, &mut sums),
         Err(failure) => out.complain(&failure),
     };
-    // Files side by side are quicker than parts of a file side by side, where there are enough of them.
-    for batch in batches(&all, BATCH, LARGE, |found| found.entry.len) {
+    for batch in batches(&all, usize::MAX, LARGE, |found| found.entry.len) {
         let options = ReadOptions::new().progress(progress.bytes_done.clone());
         let options = if batch.len() > 1 { options.threads(1) } else { options };
-        let tallies = in_parallel(batch, |found| counted(found, &options));
-        batch.iter().zip(tallies).for_each(|(found, tally)| merge(found, tally, out));
+        in_order(
+            batch,
+            |found| counted(found, &options),
+            |found, tally| {
+                merge(found, tally, out);
+                ControlFlow::Continue(())
+            },
+        );
     }
     drop(progress);
     if args.names.is_empty() && wanted.own() && !matches!(by, By::Model) {

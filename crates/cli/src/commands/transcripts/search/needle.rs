@@ -1,16 +1,10 @@
-//! What is looked for, and the lines that could hold it.
-//!
-//! A writer may escape any character: `é` is `\u00e9` in one file and itself in the next, `/` is `\/`. So what
-//! is compared are decoded strings. Decoding everything would be slow, so lines are first looked for that could
-//! match: those with the longest part of the text that nobody has a reason to escape, and those with an escape
-//! that could hide it. Everything else is passed over at the speed of a plain search.
+//! What is looked for, and where it is found in the lines that could hold it.
 
 use std::ops::Range;
 
 use annals_formats::transcript::{Agent, Part};
 use annals_formats::{input_text, said};
-use jsonl_core::Chunk;
-use jsonl_core::scan::{self, Visit, unescape};
+use jsonl_core::scan::{self, Candidates, Prefilter, Visit, unescape};
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
 
@@ -32,7 +26,7 @@ pub(super) enum Scope<'a> {
 
 /// A record that matches.
 pub(super) struct Hit {
-    /// Lines of the chunk before it.
+    /// Lines of its chunk before it.
     pub(super) line: u64,
     pub(super) offset: u64,
     pub(super) is_damaged: bool,
@@ -51,66 +45,40 @@ pub(super) struct Snippet {
 /// What is looked for.
 pub(super) struct Needle {
     what: What,
+    /// The lines that could hold it.
+    pub(super) prefilter: Prefilter,
     /// Characters of a snippet before and behind what was found.
     around: usize,
 }
 
 enum What {
-    Literal(Box<Literal>),
+    Literal(Box<Finder<'static>>),
     Pattern(Regex),
-}
-
-struct Literal {
-    text: Finder<'static>,
-    sieve: Sieve,
-}
-
-/// Finds lines that could match.
-enum Sieve {
-    /// The longest part of the text that is written as it is, or else with an escape for printable ASCII.
-    Part(Finder<'static>),
-    /// Every character of the text could be escaped: it stands there as it is, or there is an escape.
-    Any(Finder<'static>),
 }
 
 impl Needle {
     pub(super) fn new(args: &Search) -> Result<Self, Failure> {
+        let around = args.context;
         if args.regexp || args.ignore_case {
             let pattern = if args.regexp { args.text.clone() } else { regex::escape(&args.text) };
             let regex = RegexBuilder::new(&pattern).case_insensitive(args.ignore_case).build();
             let regex = regex.map_err(|error| {
                 Failure::Told(Exit::Usage, format!("{error}\nleave out -e to look for the text itself"))
             })?;
-            return Ok(Self { what: What::Pattern(regex), around: args.context });
+            // Any line could hold it.
+            return Ok(Self { what: What::Pattern(regex), prefilter: Prefilter::new(""), around });
         }
-        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'/');
-        let parts = args.text.as_bytes().split(|byte| !is_plain(byte));
-        let part = parts.max_by_key(|part| part.len()).unwrap_or_default();
-        let sieve = match part {
-            b"" => Sieve::Any(Finder::new(&args.text).into_owned()),
-            part => Sieve::Part(Finder::new(part).into_owned()),
-        };
         let text = Finder::new(&args.text).into_owned();
-        Ok(Self { what: What::Literal(Box::new(Literal { text, sieve })), around: args.context })
+        Ok(Self { what: What::Literal(Box::new(text)), prefilter: Prefilter::new(&args.text), around })
     }
 
-    pub(super) fn find_in(&self, chunk: Chunk<'_>, scope: Scope<'_>) -> Vec<Hit> {
-        let mut hits = Vec::new();
-        let mut lines = 0;
-        let mut counted = 0;
-        let mut candidates = Candidates::new(self, chunk.bytes);
-        while let Some(range) = candidates.next() {
-            let line = &chunk.bytes[range.clone()];
-            let at_file_start = chunk.offset == 0 && range.start == 0;
-            let Some((snippet, is_damaged, speaker)) = self.find_in_record(line, at_file_start, scope) else {
-                continue;
-            };
-            lines += jsonl_core::line::count(&chunk.bytes[counted..range.start]);
-            counted = range.start;
-            let offset = chunk.offset + range.start as u64;
-            hits.push(Hit { line: lines, offset, is_damaged, speaker, snippet });
-        }
-        hits
+    pub(super) fn find_in(&self, candidates: &mut Candidates<'_>, scope: Scope<'_>) -> Vec<Hit> {
+        let hits = candidates.filter_map(|candidate| {
+            let found = self.find_in_record(candidate.bytes, candidate.offset == 0, scope);
+            let (snippet, is_damaged, speaker) = found?;
+            Some(Hit { line: candidate.line, offset: candidate.offset, is_damaged, speaker, snippet })
+        });
+        hits.collect()
     }
 
     fn find_in_record(
@@ -176,8 +144,8 @@ impl Needle {
         let found = match &self.what {
             // What is found of a text in a text begins and ends with whole characters.
             What::Literal(literal) => {
-                let len = literal.text.needle().len();
-                literal.text.find(text.as_bytes()).map(|at| at..at + len)
+                let len = literal.needle().len();
+                literal.find(text.as_bytes()).map(|at| at..at + len)
             }
             // Finding nothing is no find.
             What::Pattern(regex) => {
@@ -204,71 +172,6 @@ fn without_data(text: &str) -> String {
         rest = &rest[behind..];
     }
     out
-}
-
-/// The lines of a chunk that could match, in their order.
-struct Candidates<'a> {
-    needle: &'a Needle,
-    bytes: &'a [u8],
-    at: usize,
-    /// Where the next plain find and the next escape are; `None` where there are no more.
-    plain: Option<usize>,
-    escape: Option<usize>,
-    ascii_escape: Finder<'static>,
-}
-
-impl<'a> Candidates<'a> {
-    fn new(needle: &'a Needle, bytes: &'a [u8]) -> Self {
-        let ascii_escape = Finder::new(br"\u00");
-        let mut candidates = Self { needle, bytes, at: 0, plain: None, escape: None, ascii_escape };
-        candidates.plain = candidates.next_plain(0);
-        candidates.escape = candidates.next_escape(0);
-        candidates
-    }
-
-    fn next_plain(&self, from: usize) -> Option<usize> {
-        match &self.needle.what {
-            What::Literal(literal) => {
-                let (Sieve::Part(finder) | Sieve::Any(finder)) = &literal.sieve;
-                finder.find(&self.bytes[from..]).map(|at| from + at)
-            }
-            What::Pattern(_) => (from < self.bytes.len()).then_some(from),
-        }
-    }
-
-    fn next_escape(&self, mut from: usize) -> Option<usize> {
-        let What::Literal(literal) = &self.needle.what else { return None };
-        let Sieve::Part(_) = literal.sieve else {
-            return memchr::memchr(b'\\', &self.bytes[from..]).map(|at| from + at);
-        };
-        loop {
-            let at = from + self.ascii_escape.find(&self.bytes[from..])?;
-            // `\u0020` to `\u007e`. Control characters and everything beyond ASCII hide nothing of the part.
-            if let Some(b'2'..=b'7') = self.bytes.get(at + 4) {
-                return Some(at);
-            }
-            from = at + 4;
-        }
-    }
-
-    fn next(&mut self) -> Option<Range<usize>> {
-        if self.plain.is_some_and(|plain| plain < self.at) {
-            self.plain = self.next_plain(self.at);
-        }
-        if self.escape.is_some_and(|escape| escape < self.at) {
-            self.escape = self.next_escape(self.at);
-        }
-        let place = [self.plain, self.escape].into_iter().flatten().min()?;
-        let start =
-            memchr::memrchr(b'\n', &self.bytes[self.at..place]).map_or(self.at, |at| self.at + at + 1);
-        let end = memchr::memchr(b'\n', &self.bytes[place..]).map_or(self.bytes.len(), |at| place + at);
-        self.at = (end + 1).min(self.bytes.len());
-        if self.at == self.bytes.len() {
-            // Whatever comes is behind the last line.
-            (self.plain, self.escape) = (None, None);
-        }
-        Some(start..end)
-    }
 }
 
 /// Looks at the strings of a line for the best match.

@@ -1,4 +1,4 @@
-//! Does the sieve let everything through that matches? The slow twin parses every line and looks at every string.
+//! Does the filter let everything through that matches? The slow twin parses every line and looks at every string.
 
 use serde_json::Value;
 
@@ -83,7 +83,7 @@ fn every_spelling_is_found() {
             .collect();
         assert!(naive.len() >= 12, "{text:?}");
         assert_eq!(chunk_hits, naive, "{text:?}");
-        // A pattern looks at every line, without a sieve.
+        // A pattern looks at every line, without a filter.
         assert_eq!(find(&needle(&regex::escape(text), true, false), bytes.as_bytes()), naive, "{text:?}");
     }
 }
@@ -94,8 +94,9 @@ fn find(needle: &Needle, bytes: &[u8]) -> Vec<u64> {
     std::fs::write(&path, bytes).unwrap();
     let mut lines = Vec::new();
     let log = ReadOptions::new().threads(1).open(&path).unwrap();
-    log.chunks(
-        |chunk| needle.find_in(chunk, Scope::Strings),
+    log.candidates(
+        &needle.prefilter,
+        |candidates| needle.find_in(candidates, Scope::Strings),
         |hits, first| {
             lines.extend(hits.into_iter().map(|hit| first - 1 + hit.line));
             ControlFlow::Continue(())

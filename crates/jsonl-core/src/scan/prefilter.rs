@@ -1,0 +1,315 @@
+//! Finds the lines whose strings could hold a text, without decoding any.
+//!
+//! A writer may escape any character: `é` is `\u00e9` in one file and itself in the next, `/` is `\/`. So what
+//! is to be compared are decoded strings. Decoding everything would be slow, so lines are looked for that could
+//! match: those with the longest part of the text that nobody has a reason to escape, and those with an escape
+//! that could hide it. Everything else is passed over, in one go with counting its newlines where the processor
+//! has the vectors for it.
+
+use std::iter::FusedIterator;
+
+use memchr::memmem::Finder;
+use memchr::{memchr, memrchr};
+
+use super::vector::Pair;
+use crate::line;
+
+/// Which lines could hold a text in one of their strings; see [`Log::candidates`](crate::Log::candidates).
+///
+/// None that holds it is left out, whatever way its writer escapes, and whether or not the line is whole. Of the others
+/// most are: a candidate has to be looked at.
+#[derive(Clone, Debug)]
+pub struct Prefilter {
+    what: What,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    /// An empty text is in every line.
+    Every,
+    /// The longest part of the text that is written as it is, or else with an escape for printable ASCII.
+    Part(Box<Part>),
+    /// Every character of the text could have an escape of its own: it stands there as it is, or there is an escape.
+    Any(Box<Finder<'static>>),
+}
+
+#[derive(Clone, Debug)]
+struct Part {
+    text: Finder<'static>,
+    escape: Finder<'static>,
+    pair: Option<Pair>,
+}
+
+/// How an escape begins that could stand for printable ASCII.
+const ASCII_ESCAPE: &[u8] = br"\u00";
+
+/// A line that could hold the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate<'a> {
+    /// How many lines are before it, from the first that were given.
+    pub line: u64,
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// The line without its newline.
+    pub bytes: &'a [u8],
+}
+
+/// Those of some lines that could hold a text, in their order.
+#[derive(Clone, Debug)]
+pub struct Candidates<'a> {
+    prefilter: &'a Prefilter,
+    bytes: &'a [u8],
+    offset: u64,
+    /// Where the first line begins that hasn't been looked at, and how many are before it.
+    at: usize,
+    lines: u64,
+    /// Where the next part and the next escape are, or the end; `None` where that hasn't been asked.
+    part: Option<usize>,
+    escape: Option<usize>,
+}
+
+impl Prefilter {
+    /// Of an empty text, every line is a candidate.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'/');
+        let parts = text.as_bytes().split(|byte| !is_plain(byte));
+        let part = parts.max_by_key(|part| part.len()).unwrap_or_default();
+        let what = match part {
+            b"" if text.is_empty() => What::Every,
+            b"" => What::Any(Box::new(Finder::new(text).into_owned())),
+            part => What::Part(Box::new(Part {
+                text: Finder::new(part).into_owned(),
+                escape: Finder::new(ASCII_ESCAPE),
+                pair: Pair::of(part),
+            })),
+        };
+        Self { what }
+    }
+
+    /// Those of some lines that could hold the text. `offset` is where the lines begin in their file.
+    #[must_use]
+    pub fn candidates<'a>(&'a self, lines: &'a [u8], offset: u64) -> Candidates<'a> {
+        Candidates { prefilter: self, bytes: lines, offset, at: 0, lines: 0, part: None, escape: None }
+    }
+}
+
+impl Part {
+    /// Whether it begins here, or an escape that could hide it.
+    fn is_at(&self, bytes: &[u8]) -> bool {
+        bytes.starts_with(self.text.needle()) || is_ascii_escape(bytes)
+    }
+
+    fn find_escape(&self, bytes: &[u8]) -> Option<usize> {
+        let mut places = self.escape.find_iter(bytes);
+        places.find(|at| is_ascii_escape(&bytes[*at..]))
+    }
+}
+
+/// `\u0020` to `\u007e`. Control characters and everything beyond ASCII hide nothing of the part.
+fn is_ascii_escape(bytes: &[u8]) -> bool {
+    bytes.starts_with(ASCII_ESCAPE) && matches!(bytes.get(ASCII_ESCAPE.len()), Some(b'2'..=b'7'))
+}
+
+impl<'a> Candidates<'a> {
+    /// All the lines.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// How many lines there are, candidates or not.
+    #[must_use]
+    pub fn count_lines(&self) -> u64 {
+        let rest = &self.bytes[self.at..];
+        self.lines + line::count(rest) + u64::from(is_cut(rest))
+    }
+
+    /// Where the next sign of a match is, and how many newlines are before it; or before the end, if there is none.
+    fn next_place(&mut self) -> (Option<usize>, u64) {
+        let (what, bytes) = (&self.prefilter.what, self.bytes);
+        let (mut from, mut newlines) = (self.at, 0);
+        if let What::Part(part) = what
+            && let Some(pair) = &part.pair
+        {
+            let ahead = &bytes[from..];
+            let passed = pair.find(ahead, |at| part.is_at(&ahead[at..]));
+            from += passed.len;
+            newlines = passed.newlines;
+            if passed.is_match {
+                return (Some(from), newlines);
+            }
+        }
+        let place = match what {
+            What::Every => from,
+            What::Part(part) => {
+                let text = next(&mut self.part, bytes, from, |bytes| part.text.find(bytes));
+                text.min(next(&mut self.escape, bytes, from, |bytes| part.find_escape(bytes)))
+            }
+            What::Any(text) => {
+                let text = next(&mut self.part, bytes, from, |bytes| text.find(bytes));
+                text.min(next(&mut self.escape, bytes, from, |bytes| memchr(b'\\', bytes)))
+            }
+        };
+        newlines += line::count(&bytes[from..place]);
+        (Some(place).filter(|place| *place < bytes.len()), newlines)
+    }
+}
+
+/// Whether the last line lacks its newline.
+fn is_cut(lines: &[u8]) -> bool {
+    lines.last().is_some_and(|last| *last != b'\n')
+}
+
+/// The first find from there on, or the end: the known one, unless that is behind us.
+fn next(
+    known: &mut Option<usize>,
+    bytes: &[u8],
+    from: usize,
+    find: impl FnOnce(&[u8]) -> Option<usize>,
+) -> usize {
+    match *known {
+        Some(place) if place >= from => place,
+        _ => *known.insert(find(&bytes[from..]).map_or(bytes.len(), |at| from + at)),
+    }
+}
+
+impl<'a> Iterator for Candidates<'a> {
+    type Item = Candidate<'a>;
+
+    fn next(&mut self) -> Option<Candidate<'a>> {
+        let bytes = self.bytes;
+        let (place, newlines) = self.next_place();
+        self.lines += newlines;
+        let Some(place) = place else {
+            self.lines += u64::from(is_cut(&bytes[self.at..]));
+            self.at = bytes.len();
+            return None;
+        };
+        let start = memrchr(b'\n', &bytes[self.at..place]).map_or(self.at, |at| self.at + at + 1);
+        let end = memchr(b'\n', &bytes[place..]).map_or(bytes.len(), |at| place + at);
+        let found =
+            Candidate { line: self.lines, offset: self.offset + start as u64, bytes: &bytes[start..end] };
+        self.at = bytes.len().min(end + 1);
+        self.lines += 1;
+        Some(found)
+    }
+}
+
+impl FusedIterator for Candidates<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    impl Prefilter {
+        /// The slow twin of what looks for all at once.
+        fn without_vectors(mut self) -> Self {
+            if let What::Part(part) = &mut self.what {
+                part.pair = None;
+            }
+            self
+        }
+    }
+
+    /// The slower one: looks at every line, and for the signs where each byte is.
+    fn naive<'a>(text: &str, bytes: &'a [u8], offset: u64) -> Vec<Candidate<'a>> {
+        let is_plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '/');
+        let part = text.split(|c| !is_plain(c)).max_by_key(|part| part.len()).unwrap().as_bytes();
+        let is_sign = |bytes: &[u8]| match part {
+            b"" => bytes.starts_with(text.as_bytes()) || bytes.starts_with(b"\\"),
+            _ => {
+                bytes.starts_with(part)
+                    || bytes.starts_with(b"\\u00")
+                        && bytes.get(4).is_some_and(|byte| (b'2'..b'8').contains(byte))
+            }
+        };
+        let all = line::lines(bytes).enumerate();
+        let found = all.filter(|(_, line)| (0..=line.bytes.len()).any(|at| is_sign(&line.bytes[at..])));
+        let found = found.map(|(number, line)| (number as u64, offset + line.offset as u64, line.bytes));
+        found.map(|(line, offset, bytes)| Candidate { line, offset, bytes }).collect()
+    }
+
+    #[track_caller]
+    fn check(text: &str, bytes: &[u8]) {
+        let expected = naive(text, bytes, 1000);
+        for prefilter in [Prefilter::new(text), Prefilter::new(text).without_vectors()] {
+            let mut candidates = prefilter.candidates(bytes, 1000);
+            let lines = line::lines(bytes).count() as u64;
+            assert_eq!(candidates.count_lines(), lines);
+            // However far one has come, the lines are counted.
+            for expected in &expected {
+                assert_eq!(
+                    candidates.next().as_ref(),
+                    Some(expected),
+                    "{text:?} {:?}",
+                    bytes.escape_ascii().to_string()
+                );
+                assert_eq!(candidates.count_lines(), lines);
+            }
+            assert_eq!(candidates.next(), None, "{text:?} {:?}", bytes.escape_ascii().to_string());
+            assert_eq!(candidates.count_lines(), lines);
+            assert_eq!(candidates.next(), None);
+        }
+    }
+
+    #[test]
+    fn a_text_is_found_wherever_it_stands() {
+        let long = "o".repeat(300) + "x" + &"o".repeat(300);
+        for text in ["", "x", "xy", "needle", "a needle/with a longer part", "/", "\\", "é", "größe", &long]
+        {
+            for before in (0..70).chain([4090, 4095, 4096, 8192]) {
+                for behind in [0, 1, 31, 32, 33, 64, 700] {
+                    let mut bytes = vec![b'.'; before];
+                    bytes.extend_from_slice(text.as_bytes());
+                    bytes.extend(vec![b'.'; behind]);
+                    check(text, &bytes);
+                    bytes.push(b'\n');
+                    bytes.extend_from_slice(b"\n\nnothing\n");
+                    check(text, &bytes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn more_newlines_are_counted_than_a_byte_holds() {
+        let mut bytes = vec![b'\n'; 100_000];
+        check("needle", &bytes);
+        bytes.extend_from_slice(b"a needle");
+        check("needle", &bytes);
+        bytes.extend(vec![b'\n'; 50_000]);
+        check("needle", &bytes);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn all_ways_find_the_same(
+            text in "[ab/\\\\u0é]{0,6}",
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    8 => "[ab]{1,40}",
+                    3 => Just(String::from("\n")),
+                    1 => Just(String::from("\\u0041")),
+                    1 => Just(String::from("\\u001b")),
+                    1 => Just(String::from("\\u2014")),
+                    1 => Just(String::from("\\n00")),
+                    1 => Just(String::from("\\/")),
+                    1 => Just(String::from("/")),
+                    1 => Just(String::from("é")),
+                    1 => Just(String::from("\\u00")),
+                ],
+                0..40,
+            ),
+        ) {
+            let joined = pieces.concat();
+            check(&text, joined.as_bytes());
+            // The text itself somewhere, also across what is looked at together.
+            check(&text, (joined.clone() + &text + &joined).as_bytes());
+        }
+    }
+}
