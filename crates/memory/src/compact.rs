@@ -129,12 +129,12 @@ fn for_each_kept(view: &View, mut each: impl FnMut(Kept) -> Result<()>) -> Resul
     };
     for line in view.log.lines() {
         let line = line?;
-        let span = Span { offset: line.offset, len: line.len };
         match line.verdict() {
             Verdict::Blank => {}
             Verdict::Record { .. } => {
-                let text = line.bytes.strip_prefix(b"\xEF\xBB\xBF").filter(|_| line.offset == 0);
-                if let Some(kept) = kept(span, text.unwrap_or(&line.bytes)) {
+                let (offset, text) = record::of_line(line.offset, &line.bytes);
+                let span = Span { offset, len: line.end() - offset };
+                if let Some(kept) = kept(span, text) {
                     each(kept)?;
                 }
             }

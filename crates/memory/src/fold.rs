@@ -95,10 +95,10 @@ fn any_part(log: &Log, chunk: &Chunk<'_>, writers: Writers) -> Result<(Part, End
             Verdict::Blank => {}
             Verdict::Record { .. } => {
                 end.is_provisional = !line.terminated;
-                let text = line.bytes.strip_prefix(b"\xEF\xBB\xBF").filter(|_| line.offset == 0);
-                match record::glance(text.unwrap_or(&line.bytes)) {
-                    Some(glance) => part.take(line.offset, glance),
-                    None => part.take_other_json(line.offset),
+                let (offset, text) = record::of_line(line.offset, &line.bytes);
+                match record::glance(text) {
+                    Some(glance) => part.take(offset, glance),
+                    None => part.take_other_json(offset),
                 }
             }
             Verdict::Damaged { .. } => {

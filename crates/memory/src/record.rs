@@ -292,6 +292,14 @@ fn item_at(members: &Members<'_>, kind: Kind, odd: &mut Vec<OddKind>) -> What {
     What::Item { kind, hash, supersedes: number(members.supersedes), expires }
 }
 
+/// What a line of the log has for a record, and where that begins: behind the mark that some editors put in front of a file.
+pub(crate) fn of_line(offset: u64, line: &[u8]) -> (u64, &[u8]) {
+    match line.strip_prefix(b"\xEF\xBB\xBF") {
+        Some(text) if offset == 0 => ((line.len() - text.len()) as u64, text),
+        _ => (offset, line),
+    }
+}
+
 /// The item that a record's text is, if it is one.
 pub(crate) fn item(line: &[u8]) -> Option<Item> {
     let (members, _) = Members::of(line);

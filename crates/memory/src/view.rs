@@ -351,10 +351,11 @@ fn text_at(bytes: &[u8]) -> Option<&[u8]> {
 
 /// The records of a line with their offsets; of a fused one, those that can be told apart.
 fn texts(log: &Log, offset: u64, line: &[u8]) -> Result<Vec<(u64, Vec<u8>)>> {
-    if jsonl_core::verdict::judge(line, offset == 0) == (jsonl_core::Verdict::Record { sealed: false })
-        || jsonl_core::checksum::check(line) == jsonl_core::checksum::Seal::Good
+    let (at, text) = record::of_line(offset, line);
+    if jsonl_core::verdict::judge(text, false) == (jsonl_core::Verdict::Record { sealed: false })
+        || jsonl_core::checksum::check(text) == jsonl_core::checksum::Seal::Good
     {
-        return Ok(vec![(offset, line.to_vec())]);
+        return Ok(vec![(at, text.to_vec())]);
     }
     let mut found = Vec::new();
     let alone = log.part(Span { offset, len: (line.len() as u64 + 1).min(log.len() - offset) })?;

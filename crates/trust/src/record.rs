@@ -341,7 +341,7 @@ mod tests {
         let digest = Digest::of(b"x");
         let mut paths = vec![PathBuf::from("/p/a b\n\\\"é"), PathBuf::from("/p/\u{FFFD}")];
         #[cfg(unix)]
-        paths.push(PathBuf::from(os_string(b"/p/\xFF".to_vec()).unwrap()));
+        paths.push(PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"/p/\xFF")));
         paths.sort();
         let all = Subject::Set(paths.clone());
         let digests = Digests::Many(vec![digest; paths.len()]);
@@ -407,6 +407,38 @@ mod tests {
         ] {
             assert_eq!(event(&wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn only_a_clear_line_is_the_approval_of_a_set() {
+        let digest = Digest::of(b"x");
+        let of = |paths: &[&str]| {
+            let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+            crate::set::manifest(&paths, &vec![digest; paths.len()])
+        };
+        let set = |paths: &[&str], more_of_each: &str, more: &str| {
+            let files: Vec<String> = paths
+                .iter()
+                .map(|path| format!(r#"{{"path":"{path}","sha256":"{digest}"{more_of_each}}}"#))
+                .collect();
+            event(&format!(r#"{{"files":[{}],"manifest":"{}"{more}}}"#, files.join(","), of(paths)))
+        };
+        assert!(set(&["/p", "/q"], "", "").is_some());
+        assert!(set(&["/p", "/q"], r#","size":1"#, r#","by":"me""#).is_some());
+        assert_eq!(set(&["/q", "/p"], "", ""), None, "of other order");
+        assert_eq!(set(&["/p", "/p"], "", ""), None, "one twice");
+        assert_eq!(set(&[], "", ""), None, "none");
+        for more in [r#","path":"/p""#, r#","path_hex":"2f70""#, &format!(r#","sha256":"{digest}""#)] {
+            assert_eq!(set(&["/p", "/q"], "", more), None, "{more}");
+        }
+        for more in [r#","path":"/p""#, r#","path_hex":"2f70""#, &format!(r#","sha256":"{digest}""#)] {
+            assert_eq!(set(&["/p"], more, ""), None, "{more} for each");
+        }
+    }
+
+    #[test]
+    fn what_a_later_version_decides_is_no_approval() {
+        let hex = Digest::of(b"x").to_string();
         let later = format!(r#"{{"path":"/p","sha256":"{hex}","decision":"allow-for-an-hour"}}"#);
         assert_eq!(event(&later).unwrap().decision, Decision::Revoke);
         let nothing = format!(r#"{{"path":"/p","sha256":"{hex}","decision":null}}"#);

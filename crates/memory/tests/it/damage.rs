@@ -317,6 +317,126 @@ fn lines_that_are_too_long_are_passed_over() {
     assert!(memory.add(&NewItem::fact("y".repeat(50))).is_ok(), "what is too long poisons nothing");
 }
 
+/// Items from the first id on, until there are about so many bytes of them; and the next id.
+fn items(first: u64, len: usize) -> (String, u64) {
+    let (mut text, mut id) = (String::new(), first);
+    while text.len() < len {
+        let content = "y".repeat(id as usize % 100);
+        text += &format!(
+            "{{\"id\":{id},\"kind\":\"fact\",\"content\":\"{content}\",\"ts\":\"2026-05-13T04:52:00Z\"}}\n"
+        );
+        id += 1;
+    }
+    (text, id)
+}
+
+/// Where a file is divided for reading.
+const RANGE_LEN: usize = 512 << 10;
+
+#[test]
+fn looking_again_finds_what_opening_anew_finds() {
+    let long = format!("{{\"content\":\"{}\"}}\n", "x".repeat(5000));
+    let unsealed = "{\"id\":1,\"kind\":\"fact\",\"content\":\"a\",\"crc32\":\"00000000\"}\n";
+    // What stands in the middle, and how much of it is damaged, torn and fused.
+    for (odd, damaged, torn) in [
+        ("", 0, 0),
+        (&*long, 1, 0),
+        ("17\n", 0, 0),
+        ("nonsense\n", 1, 0),
+        ("{\"id\":\n", 0, 1),
+        (unsealed, 1, 0),
+    ] {
+        // The second time, a long line crosses the end of a range.
+        for len in [300, RANGE_LEN - 2500] {
+            let (mut text, next) = items(1, len);
+            text += odd;
+            let (rest, next) = items(next, 700);
+            text += &rest;
+            let (more, last) = items(next, 400);
+            // However much of what comes then is there the first time.
+            for cut in [0, 30, more.len() - 1, more.len()] {
+                let place = Place::holding((text.clone() + &more[..cut]).as_bytes());
+                let options = place.options().max_line_len(2000).checkpoint(false).accept_loss(true);
+                let mut view = options.view(&place.path).unwrap();
+                fs::write(&place.path, text.clone() + &more).unwrap();
+                view.refresh().unwrap();
+                let anew = options.view(&place.path).unwrap();
+                let what = format!("{odd:.10?} {len} {cut}");
+                assert!(ids_of(&view).into_iter().rev().eq(1..last), "{what}");
+                assert!(ids_of(&anew).into_iter().rev().eq(1..last), "{what}");
+                let told = |view: &annals_memory::View| (view.report().records, view.report().damaged);
+                assert_eq!(told(&view), told(&anew), "{what}");
+                assert_eq!((anew.report().damaged, anew.report().torn), (damaged, torn), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mark_at_the_beginning_is_no_part_of_the_first_item() {
+    let (text, last) = items(1, 500);
+    let place = Place::holding(format!("\u{feff}{text}").as_bytes());
+    assert!(ids_of(&place.view()).into_iter().rev().eq(1..last));
+    assert_eq!(place.view().history(1).unwrap().len(), 1);
+    let memory = place.open();
+    memory.forget(2).unwrap().unwrap();
+    memory.compact().unwrap();
+    memory.close().unwrap();
+    assert!(ids_of(&place.view()).into_iter().rev().eq((1..last).filter(|id| *id != 2)));
+    assert!(!place.text().contains('\u{feff}'));
+    let sealed = [b"\xEF\xBB\xBF", &log(true)[..]].concat();
+    let place = Place::holding(&sealed);
+    for id in ids_of(&place.view()) {
+        assert!(!place.view().history(id).unwrap().is_empty(), "{id}");
+    }
+    // Elsewhere it is damage, next to which the item is found.
+    let (text, _) = items(2, 500);
+    let odd = "\u{feff}{\"id\":1,\"kind\":\"fact\",\"content\":\"a\",\"ts\":\"2026-05-13T04:52:00Z\"}\n";
+    let place = Place::holding(format!("17\n{odd}{text}").as_bytes());
+    let view = place.view();
+    assert_eq!(ids_of(&view).into_iter().min(), Some(1));
+    assert_eq!(view.report().fused, 1);
+}
+
+#[test]
+fn a_record_without_its_newline_may_become_something_else() {
+    let (text, next) = items(1, 500);
+    let (more, _) = items(next, 1);
+    let place = Place::holding(format!("{text}{}", more.trim_end()).as_bytes());
+    let options = place.options().accept_loss(true).checkpoint(false);
+    let mut view = options.view(&place.path).unwrap();
+    assert_eq!(ids_of(&view)[0], next);
+    fs::write(&place.path, format!("{text}{}, and that was all\n", &more[..more.len() - 3])).unwrap();
+    view.refresh().unwrap();
+    assert_eq!(ids_of(&view), ids_of(&options.view(&place.path).unwrap()));
+    assert_eq!(ids_of(&view)[0], next - 1);
+}
+
+#[test]
+fn a_beginning_that_somebody_closed_is_torn_unless_nothing_follows() {
+    let (text, next) = items(1, 500);
+    let (more, _) = items(next, 500);
+    let place = Place::holding(format!("{text}{{\"id\":\n{more}").as_bytes());
+    assert_eq!(place.open().report().unwrap().torn, 1);
+    let place = Place::holding(format!("{text}{{\"id\":\n").as_bytes());
+    assert!(
+        matches!(place.options().open(&place.path), Err(Error::Incomplete { loss, .. }) if loss.damaged == 1)
+    );
+}
+
+#[test]
+fn a_line_that_is_too_long_may_still_be_written() {
+    let (text, next) = items(1, RANGE_LEN - 2500);
+    let place =
+        Place::holding(format!("{text}{{\"id\":{next},\"content\":\"{}", "x".repeat(5000)).as_bytes());
+    let options = place.options().max_line_len(2000);
+    let view = options.view(&place.path).unwrap();
+    assert_eq!((view.report().torn, view.report().damaged), (1, 0));
+    // With the lock nobody writes it, and no crash of ours leaves so much.
+    let Err(Error::Incomplete { loss, .. }) = options.open(&place.path) else { panic!("opened") };
+    assert_eq!(loss.damaged, 1, "{loss:?}");
+}
+
 /// Many threads have to find what one thread finds.
 #[test]
 fn threads_do_not_change_the_result() {
