@@ -167,6 +167,80 @@ fn damage_is_named_and_hides_nothing() {
 }
 
 #[test]
+fn each_kind_of_damage_is_told_by_itself() {
+    let source = copy_of("main");
+    let log = fs::read(Catalog::open(source.path()).log_path()).unwrap();
+    let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
+    let (first, rest) = log.split_at(lines[0].len());
+    let event = &lines[1][..lines[1].len() - 1];
+    let all = lines.len() as u64;
+    // What stands behind the first line, and events, odd, torn, fused and damaged lines.
+    let cases: [(&[u8], [u64; 5]); 10] = [
+        (b"", [all, 0, 0, 0, 0]),
+        (b"\n \t\r\n", [all, 0, 0, 0, 0]),
+        (b"5\n", [all, 1, 0, 0, 0]),
+        (b"{\"op\":\n", [all, 0, 1, 0, 0]),
+        (b"\0\0\0\0\n", [all, 0, 1, 0, 0]),
+        (b"noise\n", [all, 0, 0, 0, 1]),
+        (b"{\"op\":1 2}\n", [all, 0, 0, 0, 1]),
+        (&[b"{\"op\":\"close\",\"stab", event, b"\n"].concat(), [all + 1, 0, 0, 1, 0]),
+        // An event that somebody says is one, inside of something else.
+        (b"noise {\"op\":\"alias\"}\n", [all, 0, 0, 0, 1]),
+        (&[b"\"", &vec![b'x'; 17 << 20][..], b"\"\n"].concat(), [all, 0, 0, 0, 1]),
+    ];
+    for (odd, told) in cases {
+        for mark in [&b""[..], b"\xEF\xBB\xBF"] {
+            let folder = tempfile::tempdir().unwrap();
+            let catalog = Catalog::open(folder.path());
+            catalog.init().unwrap();
+            fs::write(catalog.log_path(), [mark, first, odd, rest].concat()).unwrap();
+            let (projection, report) = catalog.verify().unwrap();
+            let what = odd[..odd.len().min(20)].escape_ascii().to_string();
+            let found = [report.events, report.odd, report.torn, report.fused, report.damaged];
+            assert_eq!(found, told, "{what}");
+            assert_eq!(report.is_clean(), found[1..] == [0; 4], "{what}");
+            assert_eq!(report.odd_at.len() as u64, told[1], "{what}");
+            assert_eq!(report.damages.len() as u64, told[2] + told[3] + told[4], "{what}");
+            let offset =
+                report.odd_at.first().copied().or(report.damages.first().map(|damage| damage.offset));
+            let at = (mark.len() + first.len()) as u64;
+            assert_eq!(offset, (!report.is_clean()).then_some(at), "{what}");
+            assert_eq!(projection, catalog.projection().unwrap(), "{what}");
+        }
+    }
+}
+
+#[test]
+fn of_many_damages_the_first_are_described_and_all_are_counted() {
+    let folder = copy_of("main");
+    let catalog = Catalog::open(folder.path());
+    let mut log = fs::read(catalog.log_path()).unwrap();
+    log.extend_from_slice("5\nnoise\n".repeat(1000).as_bytes());
+    fs::write(catalog.log_path(), &log).unwrap();
+    let (_, report) = catalog.verify().unwrap();
+    assert_eq!((report.odd, report.damaged), (1000, 1000));
+    assert_eq!((report.odd_at.len(), report.damages.len()), (100, 100));
+    assert!(report.odd_at.is_sorted() && report.damages.is_sorted_by_key(|damage| damage.offset));
+}
+
+#[test]
+fn rebuilding_leaves_a_cache_where_the_last_line_is_over() {
+    for (tail, has_cache) in
+        [("", true), ("noise\n", true), ("\n\n", true), ("{\"op\":", false), ("5", false)]
+    {
+        let folder = copy_of("main");
+        let catalog = CatalogOptions::new().cache_above(Some(0)).open(folder.path());
+        let mut log = fs::read(catalog.log_path()).unwrap();
+        log.extend_from_slice(tail.as_bytes());
+        fs::write(catalog.log_path(), &log).unwrap();
+        let mut cache = catalog.log_path().as_os_str().to_owned();
+        cache.push(".annals-index");
+        catalog.rebuild().unwrap();
+        assert_eq!(std::path::Path::new(&cache).exists(), has_cache, "{tail:?}");
+    }
+}
+
+#[test]
 fn every_cut_of_a_log_is_read_and_continued() {
     let source = copy_of("variants/loose-events");
     let whole = fs::read(Catalog::open(source.path()).log_path()).unwrap();
