@@ -188,12 +188,15 @@ impl Transcript {
                 len = u64::MAX;
                 continue;
             }
-            // As many more bytes as messages are missing, and a half on top.
-            let (wanted, found) = (messages as u64 + 1, count as u64 + 1);
-            len = (len.saturating_mul(wanted) / found)
-                .saturating_mul(3)
-                .div_euclid(2)
-                .max(len.saturating_mul(2));
+            // As many more bytes as messages are missing, and a half on top. Few tell little: one of them may take up nearly all.
+            let (wanted, found) = (messages as u64, count as u64);
+            len = match found {
+                0..TELLING => len.saturating_mul(3),
+                _ => (len.saturating_mul(wanted) / found)
+                    .saturating_mul(3)
+                    .div_euclid(2)
+                    .max(len.saturating_mul(2)),
+            };
         }
     }
 
@@ -388,3 +391,6 @@ impl Transcript {
 
 /// So much of a file's end is read first for the last messages.
 const END_LEN: u64 = 256 << 10;
+
+/// From so many messages on it can be told how long the next ones are.
+const TELLING: u64 = 8;
