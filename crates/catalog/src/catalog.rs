@@ -188,7 +188,7 @@ impl Catalog {
         }
         let log = self.options.read_options().open(&self.log)?;
         let mut projection = Projection::new(self.options.rules);
-        let read = fold::read(&log, |_, event| projection.apply(event))?;
+        let read = fold::read(&log, |event| projection.apply(event))?;
         Ok((projection, read.report))
     }
 
@@ -524,7 +524,7 @@ impl Catalog {
 /// Adds the events of a log's part; whether something is in the projection now that has no newline yet.
 fn extend(held: &mut Held, part: &Log) -> Result<bool> {
     let projection = &mut held.projection;
-    let read = fold::read(part, |_, event| projection.apply(event))?;
+    let read = fold::read(part, |event| projection.apply(event))?;
     let (all, new) = (&mut held.report, read.report);
     all.events += new.events;
     all.odd += new.odd;

@@ -88,7 +88,7 @@ enum Held {
 
 /// A line's worth.
 enum Found {
-    Event(u64, Event<'static>),
+    Event(Event<'static>),
     Other(Other),
 }
 
@@ -99,8 +99,8 @@ enum Other {
     Damaged(Damage),
 }
 
-/// Hands over the events of a log with their offsets, in the order of the file.
-pub(crate) fn read(log: &Log, mut each: impl FnMut(u64, &Event<'_>)) -> Result<Read> {
+/// Hands over the events of a log, in the order of the file.
+pub(crate) fn read(log: &Log, mut each: impl FnMut(&Event<'_>)) -> Result<Read> {
     let mut report = Report::default();
     let start = log.len();
     let mut end = None;
@@ -118,15 +118,15 @@ pub(crate) fn read(log: &Log, mut each: impl FnMut(u64, &Event<'_>)) -> Result<R
                     report.events += lines.len() as u64;
                     for (start, outline) in lines {
                         let line = bytes.get(start..).unwrap_or_default();
-                        each(offset + start as u64, &outline.event(line));
+                        each(&outline.event(line));
                     }
                 }
                 Held::Any(found) => {
                     for found in found {
                         match found {
-                            Found::Event(offset, event) => {
+                            Found::Event(event) => {
                                 report.events += 1;
-                                each(offset, &event);
+                                each(&event);
                             }
                             Found::Other(other) => report.take(other),
                         }
@@ -173,7 +173,7 @@ fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
                 let text = line.bytes.strip_prefix(b"\xEF\xBB\xBF").filter(|_| line.offset == 0);
                 let text = text.unwrap_or(&line.bytes).trim_ascii();
                 found.push(match Event::parse(text) {
-                    Some(event) => Found::Event(line.offset, event.into_owned()),
+                    Some(event) => Found::Event(event.into_owned()),
                     None => Found::Other(Other::Odd(line.offset)),
                 });
             }
@@ -184,7 +184,7 @@ fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
                     let bytes = log.read(*span)?;
                     // One inside of another is no record, and has not what an event has.
                     if let Some(event) = Event::parse(&bytes).filter(|event| !event.ts.is_empty()) {
-                        found.push(Found::Event(span.offset, event.into_owned()));
+                        found.push(Found::Event(event.into_owned()));
                     }
                 }
                 let is_torn =

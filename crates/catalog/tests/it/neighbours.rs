@@ -174,8 +174,10 @@ fn each_kind_of_damage_is_told_by_itself() {
     let (first, rest) = log.split_at(lines[0].len());
     let event = &lines[1][..lines[1].len() - 1];
     let all = lines.len() as u64;
+    let changed = [&event[..event.len() - 1], b",\"crc32\":\"00000000\"}\n"].concat();
     // What stands behind the first line, and events, odd, torn, fused and damaged lines.
-    let cases: [(&[u8], [u64; 5]); 10] = [
+    let cases: [(&[u8], [u64; 5]); 11] = [
+        (&changed, [all, 0, 0, 0, 1]),
         (b"", [all, 0, 0, 0, 0]),
         (b"\n \t\r\n", [all, 0, 0, 0, 0]),
         (b"5\n", [all, 1, 0, 0, 0]),
