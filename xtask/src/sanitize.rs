@@ -66,6 +66,10 @@ fn miri() -> Outcome {
         ]);
         // Random tests read their number of cases; each takes seconds here.
         test.args(modules).env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "2");
+        // Where the processor decides, Miri's has nothing but what is asked for.
+        if cfg!(target_arch = "x86_64") {
+            test.env("RUSTFLAGS", "-Ctarget-feature=+avx2");
+        }
         run_command(&mut test)?;
     }
     println!("Miri: nothing found");

@@ -9,11 +9,11 @@ use std::thread;
 /// Files up to here are read several at once, by one thread each: the core reads them so in any case.
 pub(crate) const SMALL: u64 = 1 << 20;
 
-/// So many of them before the first is told.
+/// So many of them before the first is told, where nothing is told before all are done.
 pub(crate) const BATCH: usize = 64;
 
-/// Files above are read by themselves, in parts, where it comes to results of many files: files side by side are quicker than parts of
-/// a file side by side, and nobody should have to wait for the end of one that is larger.
+/// Files above are read by themselves, in parts, by those who want results of many files: files side by side are quicker than parts of
+/// a file side by side, but nobody should have to wait for the end of one that is larger.
 pub(crate) const LARGE: u64 = 64 << 20;
 
 /// How far the results of things may be ahead of those that have been handed over.
@@ -39,6 +39,11 @@ pub(crate) fn batches<T>(
     })
 }
 
+/// How many processors this process may use.
+pub(crate) fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Does the same with several things on all processors, and keeps their order.
 pub(crate) fn in_parallel<T: Sync, R: Send>(things: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let mut all = Vec::with_capacity(things.len());
@@ -56,7 +61,7 @@ pub(crate) fn in_order<T: Sync, R: Send>(
     each: impl Fn(&T) -> R + Sync,
     mut consume: impl FnMut(&T, R) -> ControlFlow<()>,
 ) {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(things.len());
+    let threads = processors().min(things.len());
     let row = Row::<R> { state: Mutex::default(), is_done: Condvar::new(), has_room: Condvar::new() };
     let work = || {
         while let Some(index) = row.take(things.len()) {

@@ -189,10 +189,10 @@ impl Transcript {
                 continue;
             }
             // As many more bytes as messages are missing, and a half on top. Few tell little: one of them may take up nearly all.
-            let (wanted, found) = (messages as u64, count as u64);
-            len = match found {
+            let (wanted, count) = (messages as u64, count as u64);
+            len = match count {
                 0..TELLING => len.saturating_mul(3),
-                _ => (len.saturating_mul(wanted) / found)
+                _ => (len.saturating_mul(wanted) / count)
                     .saturating_mul(3)
                     .div_euclid(2)
                     .max(len.saturating_mul(2)),

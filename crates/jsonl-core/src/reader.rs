@@ -397,8 +397,9 @@ impl Log {
     /// caller's thread and in the order of the file, together with the number of the chunk's first line (from
     /// 1). For anything that looks at lines before, or instead of, parsing them.
     ///
-    /// Lines above the limit are in no chunk; the report has them. Nothing else is judged: the report holds
-    /// only those, the number of lines and missing bytes.
+    /// A line above the limit of which the end isn't in the 512 KiB that are read at once is in no chunk; the report has it. A shorter one, where
+    /// the limit is below that, is in its chunk like any line. Nothing else is judged: the report holds only the former, the number of
+    /// lines and missing bytes.
     ///
     /// # Errors
     ///
@@ -421,9 +422,9 @@ impl Log {
     }
 
     /// [`chunks`](Self::chunks) for a search: `work` is called with the lines of a chunk that could hold a text in one of their
-    /// strings. As fast as a search for bytes, and nothing is missed that a writer has escaped.
+    /// strings. About as fast as a search for bytes, and nothing is missed that a writer has escaped.
     ///
-    /// Most candidates hold the text; [`scan::visit`](crate::scan::visit) goes through the strings of one, and
+    /// Not all candidates hold the text; [`scan::visit`](crate::scan::visit) goes through the strings of one, and
     /// [`scan::unescape`](crate::scan::unescape) says what they say.
     ///
     /// ```

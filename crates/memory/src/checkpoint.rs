@@ -17,7 +17,7 @@ use crate::index::{Fate, Index, Slot};
 use crate::record::{Accepted, Kind};
 use crate::report::{IdRange, Report};
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Memories below this are read as quickly as a checkpoint is.
 pub(crate) const LOG_LEN_MIN: u64 = 1 << 20;

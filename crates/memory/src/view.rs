@@ -353,7 +353,8 @@ fn text_at(bytes: &[u8]) -> Option<&[u8]> {
 fn texts(log: &Log, offset: u64, line: &[u8]) -> Result<Vec<(u64, Vec<u8>)>> {
     let (at, text) = record::of_line(offset, line);
     if jsonl_core::verdict::judge(text, false) == (jsonl_core::Verdict::Record { sealed: false })
-        || jsonl_core::checksum::check(text) == jsonl_core::checksum::Seal::Good
+        || jsonl_core::checksum::check(text.strip_suffix(b"\r").unwrap_or(text))
+            == jsonl_core::checksum::Seal::Good
     {
         return Ok(vec![(at, text.to_vec())]);
     }

@@ -90,9 +90,14 @@ fn circles_of_links_end() {
 fn a_reader_that_goes_away_is_no_error() {
     let place = Place::new();
     place.file("big.jsonl", "{\"role\":\"user\",\"content\":\"word\"}\n".repeat(200_000));
+    for n in 0..100 {
+        place.file(&format!("many/{n}.jsonl"), "{\"role\":\"user\",\"content\":\"word\"}\n".repeat(1000));
+    }
     for args in [
         &["show", "big.jsonl"][..],
+        &["search", "word", "big.jsonl"],
         &["search", "word", "."],
+        &["search", "word", "many"],
         &["tail", "--raw", "-n", "200000", "big.jsonl"],
     ] {
         let mut child = place.command(args).spawn().unwrap();

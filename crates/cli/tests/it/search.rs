@@ -33,6 +33,38 @@ fn folders_are_searched_and_a_limit_stops() {
     assert_eq!(place.annals(&["search", "nowhere", "."]).check(1).out, "");
 }
 
+/// Side by side or one after the other, kept until it is its turn or read again because there is too much: nobody can tell.
+#[test]
+fn several_files_give_what_each_gives_by_itself() {
+    let place = Place::new();
+    for n in 0..12 {
+        // Every third has more hits than are kept.
+        let hits = if n % 3 == 0 { 6000 } else { 10 };
+        let mut text = String::from("{\"t\":\"nothing\"}\n\n");
+        for line in 0..hits {
+            text += &format!("{{\"t\":\"a word in {n}, {line} {}\"}}\n", "x".repeat(line % 90));
+        }
+        place.file(&format!("many/{n:02}.jsonl"), text + "{\"t\":\"the last word\"}");
+    }
+    for more in [&[][..], &["--json"]] {
+        let together = place.annals(&[&["search", "word", "many"], more].concat()).check(0);
+        let mut alone = String::new();
+        for n in 0..12 {
+            let file = format!("many/{n:02}.jsonl");
+            alone += &place.annals(&[&["search", "word", &file], more].concat()).check(0).out;
+        }
+        assert!(together.out == alone);
+        assert_eq!(alone.lines().count(), 4 * 6001 + 8 * 11);
+        assert!(together.talk.contains("12 files searched"), "{}", together.talk);
+        for limit in [1, 6002, 6020, 20_000] {
+            let some =
+                place.annals(&[&["search", "word", "many", "--limit", &limit.to_string()], more].concat());
+            let first: String = alone.split_inclusive('\n').take(limit).collect();
+            assert!(some.check(0).out == first, "{limit}");
+        }
+    }
+}
+
 #[test]
 fn text_is_shown_rather_than_a_role_that_is_just_the_word() {
     let place = Place::new();

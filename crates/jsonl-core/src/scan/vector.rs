@@ -101,7 +101,7 @@ pub(super) struct Passed {
     pub(super) len: usize,
     /// How many of them are newlines.
     pub(super) newlines: u64,
-    /// Whether a match begins behind them. If not, there may be one in what is left, which is less than a text and two blocks.
+    /// Whether a match begins behind them. If not, there may be one in what is left, which is less than a text and a block.
     pub(super) is_match: bool,
 }
 

@@ -3,7 +3,9 @@
 use std::fs::OpenOptions;
 use std::ops::ControlFlow;
 
-use jsonl_core::{DamageKind, Error, Line, Loaded, Log, ReadOptions, RecoveryMode, Seals, Source, Verdict};
+use jsonl_core::{
+    DamageKind, Error, Line, Loaded, Log, ReadOptions, RecoveryMode, Seals, Source, Verdict, scan,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -471,6 +473,48 @@ fn chunks_that_are_kept_stay_as_they_are() {
         // What is read is shared, what is mapped is copied.
         let are_copies = kept.iter().all(|(memory, place)| memory.len() == place.len());
         assert_eq!(are_copies, source == Source::Map, "{threads} threads, {source:?}");
+    }
+}
+
+/// The slow twin: every line, and what it says.
+#[test]
+fn candidates_stand_where_their_lines_are() {
+    let mut text = String::new();
+    for n in 0..30_000 {
+        match n % 1000 {
+            7 => text += "{\"a\":\"a needle\"}\n",
+            8 => text += "\n \n",
+            9 => text += "{\"a\":\"a n\\u0065edle\"}\r\n",
+            500 if n > 15_000 => text += &format!("\"{} needle\"\n", "x".repeat(70_000)),
+            _ => text += &format!("{{\"n\":{n},\"b\":\"{}\"}}\n", "y".repeat(n % 120)),
+        }
+    }
+    let place = Place::with((text + "\"cut off, and a needle").as_bytes());
+    for threads in [1, 4] {
+        for limit in [1 << 20, 60_000] {
+            let log = ReadOptions::new().threads(threads).max_line_len(limit).open(&place.path).unwrap();
+            let mut found = Vec::new();
+            let report = log
+                .candidates(
+                    &scan::Prefilter::new("needle"),
+                    |candidates| candidates.map(|found| (found.line, found.offset)).collect::<Vec<_>>(),
+                    |candidates, first| {
+                        found.extend(candidates.into_iter().map(|(line, offset)| (first + line, offset)));
+                        ControlFlow::Continue(())
+                    },
+                )
+                .unwrap();
+            let lines: Vec<_> = log.lines().map(Result::unwrap).collect();
+            assert_eq!(report.lines, lines.len() as u64);
+            assert_eq!(report, log.chunks(|_| (), |(), _| ControlFlow::Continue(())).unwrap());
+            let is_said = |line: &&Line| scan::unescape(&line.bytes).contains("needle") && !line.is_cut();
+            let said = lines.iter().filter(is_said);
+            let expected: Vec<_> = said.map(|line| (line.number.unwrap(), line.offset)).collect();
+            // Those above the limit that fit into a chunk are in it.
+            found.retain(|(line, _)| !lines[*line as usize - 1].is_cut());
+            assert!(expected.len() >= 61);
+            assert_eq!(found, expected, "{threads} threads, {limit}");
+        }
     }
 }
 

@@ -384,10 +384,13 @@ fn a_mark_at_the_beginning_is_no_part_of_the_first_item() {
     memory.close().unwrap();
     assert!(ids_of(&place.view()).into_iter().rev().eq((1..last).filter(|id| *id != 2)));
     assert!(!place.text().contains('\u{feff}'));
-    let sealed = [b"\xEF\xBB\xBF", &log(true)[..]].concat();
-    let place = Place::holding(&sealed);
-    for id in ids_of(&place.view()) {
-        assert!(!place.view().history(id).unwrap().is_empty(), "{id}");
+    // Also of sealed lines, and of those whose ends somebody changed.
+    let sealed = String::from_utf8(log(true)).unwrap();
+    for text in [format!("\u{feff}{sealed}"), sealed.replace('\n', "\r\n")] {
+        let place = Place::holding(text.as_bytes());
+        for id in ids_of(&place.view()) {
+            assert!(!place.view().history(id).unwrap().is_empty(), "{id}");
+        }
     }
     // Elsewhere it is damage, next to which the item is found.
     let (text, _) = items(2, 500);

@@ -5,11 +5,11 @@ mod needle;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use annals_formats::open_log;
 use annals_session::ListOptions;
-use jsonl_core::{DamageKind, Log, ReadOptions, Report};
+use jsonl_core::{DamageKind, Log, ReadOptions};
 use serde::Serialize;
 
 use self::needle::{Hit, Needle, Scope, Snippet};
@@ -18,12 +18,11 @@ use super::rows::Ids;
 use super::show::is_told_apart;
 use crate::agents::{Agents, Found, OWN, Wanted, spool};
 use crate::args::Search;
-use crate::commands::shrunk;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::human::{count, name, plural, size};
 use crate::out::{Out, Paint};
-use crate::parallel::{LARGE, batches, in_order};
+use crate::parallel::{LARGE, batches, in_order, processors};
 use crate::progress::Progress;
 use crate::store::Home;
 
@@ -46,13 +45,23 @@ enum Kind {
     Own,
 }
 
-/// What came out of one.
+/// What came out of one that was searched beside others.
 struct Searched {
-    log: Log,
-    report: Report,
-    /// With the numbers of their lines.
-    hits: Vec<(u64, Hit)>,
+    /// With the numbers of their lines. `None` where there are more than are kept.
+    hits: Option<Vec<(u64, Hit)>>,
+    ended: Result<Read, Failure>,
 }
+
+/// One that was read to where nobody wanted more.
+struct Read {
+    /// Lines that are too long to be searched.
+    long: u64,
+    /// Where somebody shortened it meanwhile.
+    shrunk: Option<Failure>,
+}
+
+/// Hits of a file that waits for its turn may take up so many bytes.
+const KEPT_MAX: usize = 256 << 10;
 
 pub(crate) fn run(args: &Search, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     if args.text.is_empty() {
@@ -124,121 +133,122 @@ impl Going<'_> {
         self.found >= self.limit || self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Several files at once, each on one processor.
+    /// Several files at once, each on one processor if there are enough of them.
     fn several(&mut self, targets: &[Target], out: &mut Out) -> Result<(), Failure> {
         let (args, needle, limit, interrupted) = (self.args, self.needle, self.limit, self.interrupted);
-        let options =
-            ReadOptions::new().damages_kept(0).threads(1).progress(self.progress.bytes_done.clone());
-        let search = |target: &Target| -> Option<Result<Searched, Failure>> {
-            let log = match open(target, &options) {
-                Ok(log) => log,
-                Err(failure) => return Some(Err(failure)),
-            };
-            let mut hits = Vec::new();
-            let report = log.candidates(
-                &needle.prefilter,
-                |candidates| needle.find_in(candidates, scope_of(args, target)),
-                |found, first_line| {
-                    hits.extend(found.into_iter().map(|hit| (first_line + hit.line, hit)));
-                    if hits.len() as u64 >= limit || interrupted.load(Ordering::Relaxed) {
-                        ControlFlow::Break(())
-                    } else {
-                        ControlFlow::Continue(())
-                    }
-                },
-            );
-            if interrupted.load(Ordering::Relaxed) {
-                return None;
-            }
-            Some(report.map(|report| Searched { log, report, hits }).map_err(Failure::from))
+        let is_over = AtomicBool::new(false);
+        let options = ReadOptions::new().damages_kept(0);
+        let options = if targets.len() < processors() { options } else { options.threads(1) };
+        let search = |target: &Target| {
+            let (mut hits, mut kept) = (Vec::new(), 0);
+            let ended = read(target, &options, needle, args, |found, first_line| {
+                kept += found.iter().map(Hit::size).sum::<usize>();
+                hits.extend(found.into_iter().map(|hit| (first_line + hit.line, hit)));
+                let is_enough = hits.len() as u64 >= limit || kept > KEPT_MAX;
+                if is_enough || is_over.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            Searched { hits: (kept <= KEPT_MAX).then_some(hits), ended }
         };
         let mut printed = Ok(());
         in_order(targets, search, |target, searched| {
-            let Searched { log, report, mut hits } = match searched {
-                None => return ControlFlow::Break(()),
-                Some(Ok(searched)) => searched,
-                Some(Err(failure)) => {
-                    out.complain(&failure);
-                    return ControlFlow::Continue(());
+            if interrupted.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
+            printed = match searched.hits {
+                // From its beginning, and printed as it goes.
+                None => self.one(target, out),
+                Some(hits) => {
+                    self.progress.bytes_done.fetch_add(target.len, Ordering::Relaxed);
+                    self.print_all(target, hits, out).map(|()| self.end(target, searched.ended, out))
                 }
             };
-            hits.truncate(usize::try_from(limit - self.found).unwrap_or(usize::MAX));
-            self.found += hits.len() as u64;
-            printed = hits.iter().try_for_each(|(line, hit)| print(target, *line, hit, out));
-            self.end(target, &log, &report, out);
-            if printed.is_ok() && !hits.is_empty() {
-                printed = out.flush();
+            if printed.is_err() || self.is_over() {
+                is_over.store(true, Ordering::Relaxed);
+                return ControlFlow::Break(());
             }
+            ControlFlow::Continue(())
+        });
+        printed
+    }
+
+    /// A file that is large, or in which much is found, on all processors.
+    fn one(&mut self, target: &Target, out: &mut Out) -> Result<(), Failure> {
+        let (args, needle) = (self.args, self.needle);
+        let options = ReadOptions::new().damages_kept(0).progress(self.progress.bytes_done.clone());
+        let looked = || self.progress.bytes_done.load(Ordering::Relaxed);
+        let before = looked();
+        let mut printed = Ok(());
+        let ended = read(target, &options, needle, args, |hits, first_line| {
+            let hits = hits.into_iter().map(|hit| (first_line + hit.line, hit));
+            printed = self.print_all(target, hits, out);
             if printed.is_err() || self.is_over() {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         });
-        printed
-    }
-
-    /// A large file, on all processors.
-    fn one(&mut self, target: &Target, out: &mut Out) -> Result<(), Failure> {
-        let options = ReadOptions::new().damages_kept(0).progress(self.progress.bytes_done.clone());
-        let log = match open(target, &options) {
-            Ok(log) => log,
-            Err(failure) => {
-                out.complain(&failure);
-                return Ok(());
-            }
-        };
-        let mut printed = Ok(());
-        let (needle, scope) = (self.needle, scope_of(self.args, target));
-        let (limit, interrupted) = (self.limit, self.interrupted);
-        let found = &mut self.found;
-        let looked = AtomicU64::new(0);
-        let report = log.candidates(
-            &needle.prefilter,
-            |candidates| {
-                looked.fetch_add(candidates.bytes().len() as u64, Ordering::Relaxed);
-                needle.find_in(candidates, scope)
-            },
-            |hits, first_line| {
-                printed = hits.into_iter().try_for_each(|hit| {
-                    if *found == limit {
-                        return Ok(());
-                    }
-                    *found += 1;
-                    print(target, first_line + hit.line, &hit, out)
-                });
-                // First results at once, also of a search that takes long.
-                if printed.is_ok() {
-                    printed = out.flush();
-                }
-                if printed.is_err() || *found == limit || interrupted.load(Ordering::Relaxed) {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            },
-        )?;
         printed?;
-        if interrupted.load(Ordering::Relaxed) {
-            self.done.1 += looked.into_inner();
+        if self.interrupted.load(Ordering::Relaxed) {
+            self.done.1 += looked() - before;
             return Ok(());
         }
-        self.end(target, &log, &report, out);
+        self.end(target, ended, out);
         Ok(())
     }
 
-    fn end(&mut self, target: &Target, log: &Log, report: &Report, out: &mut Out) {
+    /// Prints hits up to the limit; at once, also of a search that takes long.
+    fn print_all(
+        &mut self,
+        target: &Target,
+        hits: impl IntoIterator<Item = (u64, Hit)>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let before = self.found;
+        for (line, hit) in hits {
+            if self.found == self.limit {
+                break;
+            }
+            self.found += 1;
+            print(target, line, &hit, out)?;
+        }
+        if self.found > before { out.flush() } else { Ok(()) }
+    }
+
+    fn end(&mut self, target: &Target, ended: Result<Read, Failure>, out: &mut Out) {
+        let read = match ended {
+            Ok(read) => read,
+            Err(failure) => return out.complain(&failure),
+        };
         self.done.0 += 1;
         self.done.1 += target.len;
-        if report.bytes.missing > 0 {
-            out.complain(&shrunk(log, report.bytes.missing));
+        if let Some(shrunk) = &read.shrunk {
+            out.complain(shrunk);
         }
-        let long = report.count(DamageKind::TooLong);
-        if long > 0 {
+        if read.long > 0 {
             let file = name(&target.label);
-            out.note(format_args!("{file}: {} above 16 MiB not searched", plural(long, "line")));
+            out.note(format_args!("{file}: {} above 16 MiB not searched", plural(read.long, "line")));
         }
     }
+}
+
+/// Hands over what is found in one, chunk by chunk, each with the number of its first line.
+fn read(
+    target: &Target,
+    options: &ReadOptions,
+    needle: &Needle,
+    args: &Search,
+    consume: impl FnMut(Vec<Hit>, u64) -> ControlFlow<()>,
+) -> Result<Read, Failure> {
+    let scope = scope_of(args, target);
+    let log = open(target, options)?;
+    let report =
+        log.candidates(&needle.prefilter, |candidates| needle.find_in(candidates, scope), consume)?;
+    let shrunk = log.require_whole(&report).err().map(Failure::from);
+    Ok(Read { long: report.count(DamageKind::TooLong), shrunk })
 }
 
 fn scope_of<'a>(args: &'a Search, target: &Target) -> Scope<'a> {

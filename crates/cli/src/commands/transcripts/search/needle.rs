@@ -35,6 +35,14 @@ pub(super) struct Hit {
     pub(super) snippet: Snippet,
 }
 
+impl Hit {
+    /// Bytes that it takes up.
+    pub(super) fn size(&self) -> usize {
+        let Snippet { before, found, behind } = &self.snippet;
+        size_of::<Self>() + before.len() + found.len() + behind.len()
+    }
+}
+
 /// What was found, with what stands around it.
 pub(super) struct Snippet {
     pub(super) before: String,
