@@ -60,8 +60,8 @@
 //!
 //! [`ReadOptions`] opens a [`Log`]. [`Log::load`] gives all records of a type, [`Log::fold`] and
 //! [`Log::for_each`] go through files of any size in bounded memory, [`Log::tail`] reads only the
-//! end, [`Log::lines`] goes through the raw lines from either end, [`Log::verify`] judges without parsing
-//! into anything, and [`Follow`] waits for what comes. Each gives a [`Report`] in which every byte of the
+//! end, [`Log::lines`] goes through the raw lines from either end, [`Log::candidates`] through those that could hold
+//! a text, [`Log::verify`] judges without parsing into anything, and [`Follow`] waits for what comes. Each gives a [`Report`] in which every byte of the
 //! file is accounted for.
 //!
 //! What is a record is said in one place, [`verdict`], and by every way of reading alike.

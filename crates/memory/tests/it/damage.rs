@@ -428,6 +428,21 @@ fn a_beginning_that_somebody_closed_is_torn_unless_nothing_follows() {
 }
 
 #[test]
+fn a_line_that_is_too_long_is_counted_once() {
+    let (text, next) = items(1, RANGE_LEN - 2500);
+    let long = format!("{{\"content\":\"{}\"}}\n", "x".repeat(5000));
+    let (more, last) = items(next, 400);
+    let place = Place::holding((text.clone() + &long).as_bytes());
+    let options = place.options().max_line_len(2000).checkpoint(false).accept_loss(true);
+    let mut view = options.view(&place.path).unwrap();
+    assert_eq!(view.report().damaged, 1);
+    fs::write(&place.path, text + &long + &more).unwrap();
+    view.refresh().unwrap();
+    assert_eq!(view.report().damaged, 1);
+    assert_eq!(ids_of(&view)[0], last - 1);
+}
+
+#[test]
 fn a_line_that_is_too_long_may_still_be_written() {
     let (text, next) = items(1, RANGE_LEN - 2500);
     let place =
