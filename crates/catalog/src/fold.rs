@@ -1,7 +1,7 @@
 //! The events of a log, whatever else is in it.
 
 use jsonl_core::checksum::{self, Seal};
-use jsonl_core::verdict::Verdict;
+use jsonl_core::verdict::{self, Verdict};
 use jsonl_core::{Chunk, Damage, DamageKind, Log, Span};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -170,8 +170,7 @@ fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
         match line.verdict() {
             Verdict::Blank => {}
             Verdict::Record { .. } => {
-                let text = line.bytes.strip_prefix(b"\xEF\xBB\xBF").filter(|_| line.offset == 0);
-                let text = text.unwrap_or(&line.bytes).trim_ascii();
+                let text = verdict::text_of(&line.bytes, line.offset == 0).trim_ascii();
                 found.push(match Event::parse(text) {
                     Some(event) => Found::Event(event.into_owned()),
                     None => Found::Other(Other::Odd(line.offset)),

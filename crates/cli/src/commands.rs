@@ -25,14 +25,7 @@ mod summary;
 
 use std::time::Duration;
 
-use jsonl_core::{Error, Log};
-
 use crate::exit::{Exit, Failure};
-
-/// A file that got shorter while it was read: what was found is not all.
-fn shrunk(log: &Log, missing: u64) -> Failure {
-    Failure::Log(Error::Shrunk { path: log.path().to_owned(), missing })
-}
 
 /// `--wait 2.5`.
 fn seconds(wait: f64) -> Result<Duration, Failure> {

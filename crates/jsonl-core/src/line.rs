@@ -82,6 +82,16 @@ pub fn count(bytes: &[u8]) -> u64 {
     memchr_iter(b'\n', bytes).count() as u64
 }
 
+/// Whether the last line lacks its newline.
+pub(crate) fn is_cut(lines: &[u8]) -> bool {
+    lines.last().is_some_and(|last| *last != b'\n')
+}
+
+/// How many lines there are, whether or not the last has its newline.
+pub(crate) fn count_lines(lines: &[u8]) -> u64 {
+    count(lines) + u64::from(is_cut(lines))
+}
+
 /// Nothing but space, tab, CR, VT and FF: what editors and converters leave behind, and no record.
 #[must_use]
 pub fn is_blank(line: &[u8]) -> bool {

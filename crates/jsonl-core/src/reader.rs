@@ -412,8 +412,7 @@ impl Log {
         self.run(
             &self.bytes,
             |chunk, report| {
-                report.lines += line::count(chunk.bytes);
-                report.lines += u64::from(chunk.bytes.last().is_some_and(|last| *last != b'\n'));
+                report.lines += line::count_lines(chunk.bytes);
                 self.account_for_the_rest(chunk, report);
                 work(*chunk)
             },

@@ -77,8 +77,9 @@ pub enum Verdict {
 
 pub(crate) const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// The bytes of a line that are to be JSON: without a byte order mark at the start of the file.
-pub(crate) fn text_of(line: &[u8], at_file_start: bool) -> &[u8] {
+/// The bytes of a line that are to be JSON: without a byte order mark, where the line is the first of its file.
+#[must_use]
+pub fn text_of(line: &[u8], at_file_start: bool) -> &[u8] {
     if at_file_start { line.strip_prefix(BOM).unwrap_or(line) } else { line }
 }
 

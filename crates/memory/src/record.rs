@@ -18,7 +18,7 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use jsonl_core::scan;
+use jsonl_core::{scan, verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -294,10 +294,8 @@ fn item_at(members: &Members<'_>, kind: Kind, odd: &mut Vec<OddKind>) -> What {
 
 /// What a line of the log has for a record, and where that begins: behind the mark that some editors put in front of a file.
 pub(crate) fn of_line(offset: u64, line: &[u8]) -> (u64, &[u8]) {
-    match line.strip_prefix(b"\xEF\xBB\xBF") {
-        Some(text) if offset == 0 => ((line.len() - text.len()) as u64, text),
-        _ => (offset, line),
-    }
+    let text = verdict::text_of(line, offset == 0);
+    (offset + (line.len() - text.len()) as u64, text)
 }
 
 /// The item that a record's text is, if it is one.

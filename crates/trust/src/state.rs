@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jsonl_core::checksum::{self, Seal};
-use jsonl_core::verdict::Verdict;
+use jsonl_core::verdict::{self, Verdict};
 use jsonl_core::{Chunk, Damage, DamageKind, Log, Span};
 use serde::de::IgnoredAny;
 
@@ -230,8 +230,7 @@ fn any(log: &Log, chunk: &Chunk<'_>) -> Result<Vec<Found>> {
         match line.verdict() {
             Verdict::Blank => {}
             Verdict::Record { .. } => {
-                let text = line.bytes.strip_prefix(b"\xEF\xBB\xBF").filter(|_| line.offset == 0);
-                let text = text.unwrap_or(&line.bytes);
+                let text = verdict::text_of(&line.bytes, line.offset == 0);
                 found.push(match unfinished(text, line.terminated) {
                     Some(subject) => Found::Unfinished(subject),
                     None => of_line(line.offset, text).unwrap_or(Found::Odd),

@@ -9,7 +9,6 @@ use jsonl_core::{DamageKind, Line, ReadOptions, Report, Verdict};
 use serde::Serialize;
 
 use crate::args::Ls;
-use crate::commands::shrunk;
 use crate::commands::summary::Summary;
 use crate::commands::table;
 use crate::describe;
@@ -51,8 +50,9 @@ pub(crate) fn run(args: &Ls, home: &Home, out: &mut Out) -> Result<Exit, Failure
     let mut rows = Vec::new();
     files::for_each(&args.paths, home, &ReadOptions::new().damages_kept(0), 1, out, |log, out| {
         let report = log.verify()?;
-        if report.bytes.missing > 0 {
-            out.complain(&shrunk(&log, report.bytes.missing));
+        // What was found is not all.
+        if let Err(shrunk) = log.require_whole(&report) {
+            out.complain(&shrunk.into());
         }
         let modified = fs::metadata(log.path()).and_then(|metadata| metadata.modified());
         // Records are mostly, but not always, in the order of their times.

@@ -8,7 +8,6 @@ use jsonl_core::{ReadOptions, Report, Verdict, scan, verdict};
 use serde::Serialize;
 
 use crate::args::Stats;
-use crate::commands::shrunk;
 use crate::commands::summary::Summary;
 use crate::describe;
 use crate::exit::{Exit, Failure};
@@ -152,8 +151,9 @@ pub(crate) fn run(args: &Stats, home: &Home, out: &mut Out) -> Result<Exit, Fail
                 ControlFlow::Continue(())
             },
         )?;
-        if report.bytes.missing > 0 {
-            out.complain(&shrunk(&log, report.bytes.missing));
+        // What was found is not all.
+        if let Err(shrunk) = log.require_whole(&report) {
+            out.complain(&shrunk.into());
         }
         files += 1;
         match &mut total {

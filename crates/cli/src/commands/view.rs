@@ -44,10 +44,7 @@ pub(super) fn print(line: &Line, view: View, out: &mut Out) -> Result<Verdict, F
 }
 
 fn print_record(line: &Line, view: View, out: &mut Out) -> Result<(), Failure> {
-    let text = match line.offset {
-        0 => line.bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&line.bytes),
-        _ => &line.bytes,
-    };
+    let text = verdict::text_of(&line.bytes, line.offset == 0);
     if out.json {
         let record = str::from_utf8(text).ok().and_then(|text| serde_json::from_str(text).ok());
         return out.object(&RecordObject { line: line.number, offset: line.offset, damage: None, record });

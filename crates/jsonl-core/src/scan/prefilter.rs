@@ -125,8 +125,7 @@ impl<'a> Candidates<'a> {
     /// How many lines there are, candidates or not.
     #[must_use]
     pub fn count_lines(&self) -> u64 {
-        let rest = &self.bytes[self.at..];
-        self.lines + line::count(rest) + u64::from(is_cut(rest))
+        self.lines + line::count_lines(&self.bytes[self.at..])
     }
 
     /// Where the next sign of a match is, and how many newlines are before it; or before the end, if there is none.
@@ -160,11 +159,6 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// Whether the last line lacks its newline.
-fn is_cut(lines: &[u8]) -> bool {
-    lines.last().is_some_and(|last| *last != b'\n')
-}
-
 /// The first find from there on, or the end: the known one, unless that is behind us.
 fn next(
     known: &mut Option<usize>,
@@ -186,7 +180,7 @@ impl<'a> Iterator for Candidates<'a> {
         let (place, newlines) = self.next_place();
         self.lines += newlines;
         let Some(place) = place else {
-            self.lines += u64::from(is_cut(&bytes[self.at..]));
+            self.lines += u64::from(line::is_cut(&bytes[self.at..]));
             self.at = bytes.len();
             return None;
         };

@@ -105,7 +105,7 @@ pub(super) struct Passed {
     pub(super) is_match: bool,
 }
 
-/// Bytes that are compared at once.
+/// Bytes that are compared at once: where they are, behind how many newlines.
 #[cfg(target_arch = "x86_64")]
 struct Block {
     at: usize,
@@ -115,7 +115,7 @@ struct Block {
     newlines: u32,
 }
 
-/// How many they are.
+/// How many bytes are compared at once.
 #[cfg(target_arch = "x86_64")]
 const WIDE_LEN: usize = 32;
 

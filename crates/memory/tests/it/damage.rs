@@ -336,15 +336,15 @@ const RANGE_LEN: usize = 512 << 10;
 #[test]
 fn looking_again_finds_what_opening_anew_finds() {
     let long = format!("{{\"content\":\"{}\"}}\n", "x".repeat(5000));
-    let unsealed = "{\"id\":1,\"kind\":\"fact\",\"content\":\"a\",\"crc32\":\"00000000\"}\n";
-    // What stands in the middle, and how much of it is damaged, torn and fused.
+    let changed = "{\"id\":1,\"kind\":\"fact\",\"content\":\"a\",\"crc32\":\"00000000\"}\n";
+    // What stands in the middle, and how much of it is damaged and torn.
     for (odd, damaged, torn) in [
         ("", 0, 0),
         (&*long, 1, 0),
         ("17\n", 0, 0),
         ("nonsense\n", 1, 0),
         ("{\"id\":\n", 0, 1),
-        (unsealed, 1, 0),
+        (changed, 1, 0),
     ] {
         // The second time, a long line crosses the end of a range.
         for len in [300, RANGE_LEN - 2500] {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use annals_formats::transcript::{Agent, Part};
 use annals_formats::{input_text, said};
 use jsonl_core::scan::{self, Candidates, Prefilter, Visit, unescape};
+use jsonl_core::verdict;
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
 
@@ -138,7 +139,7 @@ impl Needle {
     }
 
     fn find_in_line(&self, line: &[u8], at_file_start: bool) -> Option<(Snippet, bool)> {
-        let text = if at_file_start { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
+        let text = verdict::text_of(line, at_file_start);
         let mut strings = Strings { needle: self, text, found: None };
         match scan::visit(text, scan::NESTING_MAX, &mut strings) {
             // Bytes that are not UTF-8 and false checksums are damage, too.
