@@ -13,7 +13,7 @@ pub use members::{Items, Member, Members, Value, items, member, members, string_
 pub use prefilter::{Candidate, Candidates, Prefilter};
 pub(crate) use strings::hex4;
 pub use strings::{name, string, unescape};
-use vector::{BLOCK_LEN, first_special};
+use vector::{BLOCK_LEN, first_special, pass_content};
 pub use walker::Walker;
 
 mod members;
@@ -245,12 +245,21 @@ fn skip_space(text: &[u8], mut at: usize) -> usize {
 
 /// The offset behind the closing quote of a string whose content begins at `at`.
 #[inline]
-fn string_end(text: &[u8], mut at: usize) -> Result<usize, Fault> {
+fn string_end(text: &[u8], at: usize) -> Result<usize, Fault> {
+    let at = skip_plain(text, at);
+    match text.get(at) {
+        Some(b'"') => Ok(at + 1),
+        _ => string_end_from_special(text, at),
+    }
+}
+
+/// The same from an escape on, or from what can't stand in a string.
+fn string_end_from_special(text: &[u8], mut at: usize) -> Result<usize, Fault> {
     loop {
-        at = skip_plain(text, at);
         match text.get(at) {
             Some(b'"') => return Ok(at + 1),
-            Some(b'\\') => at = escape_end(text, at)?,
+            // Where one is there are more.
+            Some(b'\\') => at = skip_plain(text, pass_content(text, escape_end(text, at)?)),
             Some(_) => return Err(Fault { at, kind: FaultKind::Byte }),
             None => return Err(Fault { at, kind: FaultKind::End }),
         }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::members::FAR;
 use super::strings::{decode, unescape_lossy};
-use super::vector::{first_special_in_words, into_string};
+use super::vector::{first_special_in_words, into_string, pass_content};
 use super::*;
 
 /// The slow twin: `serde_json` checking a text without building it, which accepts just the grammar.
@@ -201,6 +201,51 @@ proptest! {
     }
 
     /// Checked with vectors, or by the standard library.
+    #[test]
+    fn content_is_passed_as_byte_by_byte(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                8 => "[a-u ]{1,40}",
+                4 => r#"(\\["\\/bfnrt]){1,40}"#,
+                3 => r"(\\u[0-9a-fA-F]{4}){1,12}",
+                3 => r"(\\\\){1,70}",
+                2 => "[é渡🦀]{1,20}",
+                1 => Just(String::from("\"")),
+                1 => Just(String::from("\\")),
+                1 => Just(String::from("\\u00")),
+                1 => Just(String::from("\\x")),
+                1 => Just(String::from("\u{1f}")),
+            ],
+            0..20,
+        ),
+        start in 0_usize..70,
+    ) {
+        let text = pieces.concat();
+        let start = start.min(text.len());
+        let passed = pass_content(text.as_bytes(), start);
+        // The slow twin: an escape or a byte, each by itself.
+        let mut at = start;
+        while at < passed {
+            at = match text.as_bytes()[at] {
+                b'\\' => escape_end(text.as_bytes(), at).unwrap(),
+                byte => {
+                    prop_assert!(!is_special(byte), "{} at {at}", text.escape_debug());
+                    at + 1
+                }
+            };
+        }
+        let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
+        prop_assert!(text.as_bytes()[passed..at].iter().all(is_digit), "an escape is cut in {}", text.escape_debug());
+        let rest = &text.as_bytes()[at..];
+        let is_end = match rest.first() {
+            Some(b'\\') => escape_end(rest, 0).is_err(),
+            Some(byte) => is_special(*byte),
+            None => true,
+        };
+        let is_quick = cfg!(target_arch = "x86_64") && std::arch::is_x86_feature_detected!("avx2");
+        prop_assert!(is_end || rest.len() <= 64 || !is_quick, "{} at {at}", text.escape_debug());
+    }
+
     #[test]
     fn bytes_become_a_string_if_they_are_one(text in ".{0,80}", at in 0_usize..200, byte in 0_u8..) {
         let mut bytes = text.into_bytes();
