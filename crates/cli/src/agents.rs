@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use annals_catalog::{CatalogOptions, Rules};
-use annals_formats::transcript::{Agent, Glance, Overview};
+use annals_formats::transcript::{Agent, Conversation, Glance, Overview};
 use annals_formats::{
     Home, Keeps, Layout, Transcript, TranscriptEntry, codex, detect, homes, list_transcripts_with,
 };
@@ -207,6 +207,17 @@ impl Found {
 
     pub(crate) fn path(&self) -> &Path {
         &self.entry.path
+    }
+
+    /// Its last messages; `None` if nothing in it is a transcript's.
+    pub(crate) fn open_end(&self, messages: usize) -> Result<Option<(Transcript, Conversation)>, Failure> {
+        let (path, spool) = (self.path(), spool());
+        let (transcript, conversation) = Transcript::open_end_as(self.agent, path, &spool, messages)?;
+        if !conversation.messages.is_empty() {
+            return Ok(Some((transcript, conversation)));
+        }
+        // It may be another's than the one in whose folder it lies.
+        Ok(Transcript::open_end(path, &spool, messages)?)
     }
 
     /// What its head and end say; `None` if there is nothing of a session in it.

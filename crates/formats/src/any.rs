@@ -149,6 +149,21 @@ impl Transcript {
     ) -> Result<Option<(Self, Conversation)>> {
         let path = path.as_ref();
         let Some(agent) = detect(path)? else { return Ok(None) };
+        Self::open_end_as(agent, path, spool, messages).map(Some)
+    }
+
+    /// The same of that agent's, whatever is in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_in`](Self::open_in).
+    pub fn open_end_as(
+        agent: Agent,
+        path: impl AsRef<Path>,
+        spool: &Path,
+        messages: usize,
+    ) -> Result<(Self, Conversation)> {
+        let path = path.as_ref();
         // Unpacking is all the work, and is done once.
         let mut len = if packed::is_packed(path)? { u64::MAX } else { END_LEN };
         loop {
@@ -182,7 +197,7 @@ impl Transcript {
             let is_told = !is_beside && !found.overview().goes_back;
             if ((count >= messages || is_whole) && is_told) || start == 0 {
                 conversation.messages.drain(..count.saturating_sub(messages));
-                return Ok(Some((found, conversation)));
+                return Ok((found, conversation));
             }
             if !is_told {
                 len = u64::MAX;

@@ -60,7 +60,8 @@ pub trait Visit {
     }
 }
 
-struct Nothing;
+/// Is told, and does nothing.
+pub(crate) struct Nothing;
 
 impl Visit for Nothing {}
 

@@ -27,7 +27,7 @@ use std::str;
 use crate::checksum::{self, Seal};
 use crate::line;
 use crate::report::DamageKind;
-use crate::scan::{self, FaultKind};
+use crate::scan::{self, FaultKind, Visit};
 
 /// What seals a reader asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,9 +120,14 @@ pub(crate) fn frame(text: &[u8], skipped: usize, rules: &Rules) -> Frame {
 
 /// Judges whether `text` is one JSON value, and if not, what it is.
 pub(crate) fn json(text: &[u8], rules: &Rules) -> Result<(), (DamageKind, usize)> {
+    json_visiting(text, rules, &mut scan::Nothing)
+}
+
+/// [`json`], and `visitor` is told of what is passed on the way.
+fn json_visiting(text: &[u8], rules: &Rules, visitor: &mut impl Visit) -> Result<(), (DamageKind, usize)> {
     // The quick check doesn't say where.
     let utf8 = simdutf8::basic::from_utf8(text).or_else(|_| str::from_utf8(text));
-    let walked = scan::check(text, rules.max_nesting);
+    let walked = scan::visit(text, rules.max_nesting, visitor);
     let fault = match (utf8, walked) {
         (Ok(_), Ok(())) => return Ok(()),
         (Ok(_), Err(fault)) => fault,
@@ -173,14 +178,25 @@ pub fn judge(line: &[u8], at_file_start: bool) -> Verdict {
     judge_by(line, at_file_start, &Rules::default())
 }
 
+/// [`judge`], and `visitor` is told of the strings in what [`text_of`] gives, as far as that is JSON: in one walk what
+/// [`scan::visit`] does in another. Of a line whose seal is false it is told nothing, nor of one that is too long.
+#[must_use]
+pub fn judge_visiting(line: &[u8], at_file_start: bool, visitor: &mut impl Visit) -> Verdict {
+    judge_by_visiting(line, at_file_start, &Rules::default(), visitor)
+}
+
 pub(crate) fn judge_by(line: &[u8], at_file_start: bool, rules: &Rules) -> Verdict {
+    judge_by_visiting(line, at_file_start, rules, &mut scan::Nothing)
+}
+
+fn judge_by_visiting(line: &[u8], at_file_start: bool, rules: &Rules, visitor: &mut impl Visit) -> Verdict {
     let text = text_of(line, at_file_start);
     let skipped = line.len() - text.len();
     let damaged = |kind, at| Verdict::Damaged { kind, at: shown_at(kind, at, skipped) };
     match frame(text, skipped, rules) {
         Frame::Blank => Verdict::Blank,
         Frame::Damaged(kind, at) => damaged(kind, at),
-        Frame::Text(seal) => match json(text, rules) {
+        Frame::Text(seal) => match json_visiting(text, rules, visitor) {
             Ok(()) => Verdict::Record { sealed: seal == Seal::Good },
             Err((kind, at)) => damaged(kind, at),
         },

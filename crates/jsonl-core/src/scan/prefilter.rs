@@ -56,6 +56,9 @@ pub struct Candidate<'a> {
     pub offset: u64,
     /// The line without its newline.
     pub bytes: &'a [u8],
+    /// Where in it the first sign of the text is: the part of it that was looked for, or an escape that could hide it. No match
+    /// ends before it.
+    pub sign: usize,
 }
 
 /// Those of some lines that could hold a text, in their order.
@@ -95,6 +98,12 @@ impl Prefilter {
     #[must_use]
     pub fn candidates<'a>(&'a self, lines: &'a [u8], offset: u64) -> Candidates<'a> {
         Candidates { prefilter: self, bytes: lines, offset, at: 0, lines: 0, part: None, escape: None }
+    }
+
+    /// Where in some bytes the first sign of the text is, if there is one, as [`Candidate::sign`].
+    #[must_use]
+    pub fn find(&self, bytes: &[u8]) -> Option<usize> {
+        self.candidates(bytes, 0).next_place().0
     }
 }
 
@@ -190,6 +199,7 @@ impl<'a> Iterator for Candidates<'a> {
             line: self.lines,
             offset: self.offset.saturating_add(start as u64),
             bytes: &bytes[start..end],
+            sign: place - start,
         };
         self.at = bytes.len().min(end + 1);
         self.lines += 1;
@@ -228,16 +238,19 @@ mod tests {
                         && bytes.get(4).is_some_and(|byte| (b'2'..b'8').contains(byte))
             }
         };
-        let all = line::lines(bytes).enumerate();
-        let found = all.filter(|(_, line)| (0..=line.bytes.len()).any(|at| is_sign(&line.bytes[at..])));
-        let found = found.map(|(number, line)| (number as u64, offset + line.offset as u64, line.bytes));
-        found.map(|(line, offset, bytes)| Candidate { line, offset, bytes }).collect()
+        let found = (0..).zip(line::lines(bytes)).filter_map(|(number, line)| {
+            let sign = (0..=line.bytes.len()).find(|at| is_sign(&line.bytes[*at..]))?;
+            Some(Candidate { line: number, offset: offset + line.offset as u64, bytes: line.bytes, sign })
+        });
+        found.collect()
     }
 
     #[track_caller]
     fn check(text: &str, bytes: &[u8]) {
         let expected = naive(text, bytes, 1000);
+        let first = expected.first().map(|first| (first.offset - 1000) as usize + first.sign);
         for prefilter in [Prefilter::new(text), Prefilter::new(text).without_vectors()] {
+            assert_eq!(prefilter.find(bytes), first, "{text:?} {:?}", bytes.escape_ascii().to_string());
             let mut candidates = prefilter.candidates(bytes, 1000);
             let lines = line::lines(bytes).count() as u64;
             assert_eq!(candidates.count_lines(), lines);

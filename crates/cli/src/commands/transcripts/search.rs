@@ -208,12 +208,13 @@ impl Going<'_> {
         out: &mut Out,
     ) -> Result<(), Failure> {
         let before = self.found;
+        let place = out.paint(Paint::Name, name(&target.label));
         for (line, hit) in hits {
             if self.found == self.limit {
                 break;
             }
             self.found += 1;
-            print(target, line, &hit, out)?;
+            print(target, &place, line, &hit, out)?;
         }
         if self.found > before { out.flush() } else { Ok(()) }
     }
@@ -355,7 +356,8 @@ struct HitObject<'a> {
     behind: &'a str,
 }
 
-fn print(target: &Target, line: u64, hit: &Hit, out: &mut Out) -> Result<(), Failure> {
+/// `place` is the target's label as it is shown.
+fn print(target: &Target, place: &str, line: u64, hit: &Hit, out: &mut Out) -> Result<(), Failure> {
     let Snippet { before, found, behind } = &hit.snippet;
     if out.json {
         return out.object(&HitObject {
@@ -371,8 +373,10 @@ fn print(target: &Target, line: u64, hit: &Hit, out: &mut Out) -> Result<(), Fai
             behind,
         });
     }
-    let flat = |text: &str| name(&text.replace(['\n', '\t'], " "));
-    let place = out.paint(Paint::Name, name(&target.label));
+    let flat = |text: &str| match text.contains(['\n', '\t']) {
+        true => name(&text.replace(['\n', '\t'], " ")),
+        false => name(text),
+    };
     let number = out.paint(Paint::Dim, line);
     let who = hit.speaker.map(|who| out.paint(Paint::Dim, format_args!(" {who}:"))).unwrap_or_default();
     let damaged = if hit.is_damaged { out.paint(Paint::Bad, " (damaged line)") } else { String::new() };

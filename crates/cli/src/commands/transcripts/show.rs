@@ -13,8 +13,9 @@ use crate::out::{Out, Paint};
 
 pub(crate) fn run(args: &Show, found: &Found, agents: &Agents, out: &mut Out) -> Result<Exit, Failure> {
     if let Some(count) = args.tail {
-        let opened = Transcript::open_end(found.path(), &spool(), count)?;
-        let Some((transcript, conversation)) = opened else { return Ok(no_transcript(found, out)) };
+        let Some((transcript, conversation)) = found.open_end(count)? else {
+            return Ok(no_transcript(found, out));
+        };
         if conversation.messages.len() < count
             && let Some(home) = goes_on_in(&transcript, found, agents)
         {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use annals_formats::{Transcript, is_packed};
+use annals_formats::is_packed;
 use jsonl_core::{Follow, Followed, From, Log, Verdict};
 
 use super::{is_said, print};
-use crate::agents::{Found, spool};
+use crate::agents::Found;
 use crate::args::Tail;
 use crate::commands::view;
 use crate::exit::{Exit, Failure};
@@ -17,7 +17,7 @@ pub(crate) fn run(args: &Tail, found: &Found, out: &mut Out) -> Result<Exit, Fai
     let follow = args.follow && !is_packed(found.path())?;
     // Before anything is read: what is appended meanwhile comes later, and nothing twice.
     let end = Log::open(found.path())?.end()?;
-    if let Some((transcript, conversation)) = Transcript::open_end(found.path(), &spool(), args.lines)? {
+    if let Some((transcript, conversation)) = found.open_end(args.lines)? {
         for index in conversation.messages {
             let message = transcript.message(index)?;
             if !follow || message.span.offset < end.offset() {

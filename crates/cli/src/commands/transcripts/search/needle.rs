@@ -1,14 +1,17 @@
 //! What is looked for, and where it is found in the lines that could hold it.
 
+mod shorten;
+
 use std::ops::Range;
 
 use annals_formats::transcript::{Agent, Part};
-use annals_formats::{input_text, said};
-use jsonl_core::scan::{self, Candidates, Prefilter, Visit, unescape};
-use jsonl_core::verdict;
+use annals_formats::{Said, input_text, said};
+use jsonl_core::scan::{self, Candidate, Candidates, Prefilter, Visit, unescape};
+use jsonl_core::verdict::{self, Verdict};
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
 
+use self::shorten::{LONG, Plain, Shorten, Signs};
 use super::is_by;
 use crate::args::{Search, Speaker};
 use crate::commands::view::is_record;
@@ -83,35 +86,36 @@ impl Needle {
 
     pub(super) fn find_in(&self, candidates: &mut Candidates<'_>, scope: Scope<'_>) -> Vec<Hit> {
         let hits = candidates.filter_map(|candidate| {
-            let found = self.find_in_record(candidate.bytes, candidate.offset == 0, scope);
-            let (snippet, is_damaged, speaker) = found?;
+            let (snippet, is_damaged, speaker) = match scope {
+                Scope::Strings => {
+                    let (snippet, is_damaged) = self.find_in_line(&candidate)?;
+                    (snippet, is_damaged, None)
+                }
+                Scope::Said(agent, wanted) => self.find_said(&candidate, wanted, |line| said(agent, line))?,
+                Scope::Own(wanted) => self.find_said(&candidate, wanted, |line| {
+                    let message = scan::members(line).find(|member| member.key == b"message")?;
+                    said(Agent::Chat, message.value)
+                })?,
+            };
             Some(Hit { line: candidate.line, offset: candidate.offset, is_damaged, speaker, snippet })
         });
         hits.collect()
     }
 
-    fn find_in_record(
+    /// In what is said in a record, by those that are wanted.
+    fn find_said(
         &self,
-        line: &[u8],
-        at_file_start: bool,
-        scope: Scope<'_>,
+        candidate: &Candidate<'_>,
+        wanted: &[Speaker],
+        said: impl Fn(&[u8]) -> Option<Said>,
     ) -> Option<(Snippet, bool, Option<&'static str>)> {
-        let (said, wanted) = match scope {
-            Scope::Strings => (None, &[][..]),
-            Scope::Said(agent, wanted) => (said(agent, line), wanted),
-            Scope::Own(wanted) => {
-                let message = scan::members(line).find(|member| member.key == b"message");
-                (message.and_then(|message| said(Agent::Chat, message.value)), wanted)
-            }
-        };
+        let (line, at_file_start) = (candidate.bytes, candidate.offset == 0);
+        let shortened = self.shortened(candidate);
+        let said = said(shortened.as_deref().unwrap_or(line));
         let Some(said) = said else {
             // What a damaged line says is searched as it is; a record that says nothing is not.
-            if !matches!(scope, Scope::Strings) && is_record(line, at_file_start) {
+            if is_record(line, at_file_start) {
                 return None;
-            }
-            if matches!(scope, Scope::Strings) {
-                let (snippet, is_damaged) = self.find_in_line(line, at_file_start)?;
-                return Some((snippet, is_damaged, None));
             }
             // Who says something in a damaged line can't be told.
             let text = wanted.is_empty().then(|| without_data(&unescape(line)))?;
@@ -138,14 +142,40 @@ impl Needle {
         best.map(|(snippet, speaker)| (snippet, false, Some(speaker)))
     }
 
-    fn find_in_line(&self, line: &[u8], at_file_start: bool) -> Option<(Snippet, bool)> {
-        let text = verdict::text_of(line, at_file_start);
-        let mut strings = Strings { needle: self, text, found: None };
-        match scan::visit(text, scan::NESTING_MAX, &mut strings) {
+    /// A record without what need not be decoded; `None` if that is hardly anything, or it is damaged.
+    fn shortened(&self, candidate: &Candidate<'_>) -> Option<Vec<u8>> {
+        if candidate.bytes.len() < LONG {
+            return None;
+        }
+        let plain = self.plain()?;
+        let (text, sign) = text_and_sign(candidate);
+        let mut shorten = Shorten::new(&plain, text, sign);
+        scan::visit(text, scan::NESTING_MAX, &mut shorten).ok()?;
+        shorten.finish()
+    }
+
+    /// In all strings of a line, and whether it is damaged.
+    fn find_in_line(&self, candidate: &Candidate<'_>) -> Option<(Snippet, bool)> {
+        let (text, sign) = text_and_sign(candidate);
+        let mut strings = Strings::new(self, text, sign);
+        let verdict = verdict::judge_visiting(candidate.bytes, candidate.offset == 0, &mut strings);
+        if let Verdict::Record { .. } = verdict {
+            return strings.found.map(|found| (found, false));
+        }
+        let mut strings = Strings::new(self, text, sign);
+        let found = match scan::visit(text, scan::NESTING_MAX, &mut strings) {
             // Bytes that are not UTF-8 and false checksums are damage, too.
-            Ok(()) => strings.found.map(|found| (found, !is_record(line, at_file_start))),
+            Ok(()) => strings.found,
             // What a damaged line says may be just what somebody is looking for: the rest is searched as it is.
-            Err(_) => strings.found.or_else(|| self.find(&unescape(text))).map(|found| (found, true)),
+            Err(_) => strings.found.or_else(|| self.find(&unescape(text))),
+        };
+        found.map(|found| (found, true))
+    }
+
+    fn plain(&self) -> Option<Plain<'_>> {
+        match &self.what {
+            What::Literal(literal) => Plain::of(literal.needle(), &self.prefilter, self.around),
+            What::Pattern(_) => None,
         }
     }
 
@@ -183,18 +213,38 @@ fn without_data(text: &str) -> String {
     out
 }
 
+/// The bytes of a candidate that are to be JSON, and where in them the first sign is.
+fn text_and_sign<'a>(candidate: &Candidate<'a>) -> (&'a [u8], usize) {
+    let text = verdict::text_of(candidate.bytes, candidate.offset == 0);
+    (text, candidate.sign.saturating_sub(candidate.bytes.len() - text.len()))
+}
+
 /// Looks at the strings of a line for the best match.
 struct Strings<'a> {
     needle: &'a Needle,
+    plain: Option<Plain<'a>>,
     text: &'a [u8],
+    signs: Signs<'a>,
     found: Option<Snippet>,
+}
+
+impl<'a> Strings<'a> {
+    /// `sign` is where in the text the first sign is.
+    fn new(needle: &'a Needle, text: &'a [u8], sign: usize) -> Self {
+        let signs = Signs::new(&needle.prefilter, text, sign);
+        Self { needle, plain: needle.plain(), text, signs, found: None }
+    }
 }
 
 impl Visit for Strings<'_> {
     fn string(&mut self, content: Range<usize>, _depth: usize, _is_key: bool) {
         // A string that says more than what was looked for is worth more than a role or a name that is just that.
-        if self.found.as_ref().is_none_or(Snippet::is_bare) {
-            let found = self.needle.find(&unescape(&self.text[content]));
+        if self.found.as_ref().is_none_or(Snippet::is_bare)
+            && let Some(sign) = self.signs.in_string(&content)
+        {
+            let content = &self.text[content];
+            let shortened = self.plain.as_ref().and_then(|plain| plain.shortened(content, sign));
+            let found = self.needle.find(&unescape(shortened.as_deref().unwrap_or(content)));
             if self.found.is_none() || found.as_ref().is_some_and(|found| !found.is_bare()) {
                 self.found = found;
             }

@@ -1,8 +1,9 @@
 //! Does the filter let everything through that matches? The slow twin parses every line and looks at every string.
 
-use serde_json::Value;
-
 use std::ops::ControlFlow;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use jsonl_core::ReadOptions;
 
@@ -10,8 +11,12 @@ use super::*;
 use crate::args::Filter;
 
 fn needle(text: &str, regexp: bool, ignore_case: bool) -> Needle {
+    needle_with(text, regexp, ignore_case, 40)
+}
+
+fn needle_with(text: &str, regexp: bool, ignore_case: bool, context: usize) -> Needle {
     let (names, filter, role) = (Vec::new(), Filter::default(), Vec::new());
-    let (text, context, records, limit) = (text.into(), 40, false, None);
+    let (text, records, limit) = (text.into(), false, None);
     let args = Search { text, names, filter, role, context, records, regexp, ignore_case, limit };
     Needle::new(&args).unwrap()
 }
@@ -106,6 +111,11 @@ fn find(needle: &Needle, bytes: &[u8]) -> Vec<u64> {
     lines
 }
 
+/// A line that is not the first of its file.
+fn candidate<'a>(needle: &'a Needle, line: &'a [u8]) -> Option<Candidate<'a>> {
+    needle.prefilter.candidates(line, 1).next()
+}
+
 #[test]
 fn case_can_be_the_same_beyond_ascii() {
     let bytes = "{\"a\":\"GRÖSSE\"}\n{\"a\":\"gr\\u00d6sse\"}\n{\"a\":\"masse\"}\n".as_bytes();
@@ -125,8 +135,10 @@ fn numbers_and_structure_are_not_text() {
 #[test]
 fn damaged_lines_are_searched_as_far_as_they_go() {
     let needle = needle("lost words", false, false);
-    let find =
-        |line: &[u8]| needle.find_in_line(line, false).map(|(snippet, damaged)| (snippet.behind, damaged));
+    let find = |line: &[u8]| {
+        let (snippet, is_damaged) = needle.find_in_line(&candidate(&needle, line)?)?;
+        Some((snippet.behind, is_damaged))
+    };
     assert_eq!(find(b"{\"a\":\"lost words\"}"), Some((String::new(), false)));
     assert_eq!(find(b"{\"a\":\"the lost words and"), Some((String::from(" and"), true)));
     assert_eq!(find(b"nonsense lost words"), Some((String::new(), true)));
@@ -141,4 +153,164 @@ fn snippets_are_cut_between_characters() {
     assert_eq!(snippet.before.chars().count(), 40 + 1);
     assert_eq!(snippet.behind.chars().count(), 40 + 1);
     assert!(snippet.before.starts_with('…') && snippet.behind.ends_with('…'));
+}
+
+/// The same two ways: of a literal as little as possible is decoded, of a pattern everything.
+#[track_caller]
+fn check_as_a_pattern(text: &str, line: &str) {
+    let shown = |needle: &Needle, scope: Scope<'_>| {
+        let mut candidates = needle.prefilter.candidates(line.as_bytes(), 1);
+        let hits = needle.find_in(&mut candidates, scope).into_iter();
+        let hits = hits.map(|hit| {
+            let Snippet { before, found, behind } = hit.snippet;
+            (hit.line, hit.offset, hit.is_damaged, hit.speaker, before, found, behind)
+        });
+        hits.collect::<Vec<_>>()
+    };
+    let agents = [Agent::ClaudeCode, Agent::Codex, Agent::Pi, Agent::Gemini, Agent::Chat];
+    let scopes = agents.map(|agent| Scope::Said(agent, &[]));
+    for context in [0, 40] {
+        let literal = needle_with(text, false, false, context);
+        let pattern = needle_with(&regex::escape(text), true, false, context);
+        for scope in scopes.iter().copied().chain([Scope::Strings, Scope::Own(&[])]) {
+            assert_eq!(shown(&literal, scope), shown(&pattern, scope), "{text:?} in {line}");
+        }
+    }
+}
+
+/// Records of the agents that say these texts.
+fn records(texts: &[String]) -> Vec<String> {
+    let [a, b, c] = [0, 1, 2].map(|at| texts.get(at).cloned().unwrap_or_default());
+    // Somebody's JSON in a string, also of that in a string.
+    let inside = json!({ "path": a, "other": [b, c] }).to_string();
+    let parts = json!([
+        { "type": "thinking", "thinking": a },
+        { "type": "text", "text": b },
+        { "type": "tool_use", "id": "i", "name": "n", "input": { "a": c, "b": a } },
+        { "type": "tool_result", "tool_use_id": "i", "content": [{ "type": "text", "text": b }, { "text": c }] },
+    ]);
+    let message = json!({ "role": "user", "content": parts });
+    let output = json!({ "output": c, "metadata": {} }).to_string();
+    let context = json!([{ "type": "input_text", "text": format!("<environment_context>{a}") }]);
+    let call = json!({ "type": "function_call", "name": "n", "arguments": inside, "call_id": "i" });
+    let all = [
+        json!({ "type": "user", "uuid": a, "message": message, "toolUseResult": c }),
+        json!({ "type": "message", "message": message }),
+        json!({ "message": message, "k": b }),
+        json!({ "type": "response_item", "payload": call }),
+        json!({ "type": "response_item", "payload": { "type": "function_call_output", "output": output } }),
+        json!({ "type": "response_item", "payload": { "type": "message", "role": "user", "content": context } }),
+        json!({ "type": "compacted", "payload": { "message": a } }),
+        json!({ "role": "assistant", "content": a, "reasoning": b, "tool_calls": [
+            { "id": "i", "function": { "name": "n", "arguments": inside } },
+        ] }),
+        json!({ "role": "assistant", "tool_calls": [{ "id": "i", "function": { "name": "n", "arguments": c } }] }),
+        json!({ "role": "tool", "tool_call_id": "i", "content": [{ "type": "text", "text": a }, { "type": "text", "text": b }] }),
+        json!({ "id": "i", "type": "gemini", "content": a, "toolCalls": [{ "name": "n", "args": { "a": b }, "resultDisplay": c }] }),
+    ];
+    all.iter().map(Value::to_string).collect()
+}
+
+#[test]
+fn what_is_around_a_find_in_a_long_string_is_shown() {
+    for unit in ["x", "xy z", "é", "渡", "🦀", "\u{1}", "\"", "\\", "\n", "/", "{", "1", " ", "needl"] {
+        for (before, behind) in [(0, 5000), (10, 5000), (600, 5000), (1000, 0), (5000, 39), (5000, 5000)] {
+            let text = unit.repeat(before) + "needle" + &unit.repeat(behind);
+            for record in
+                records(&[text.clone(), text.replace("needle", "other"), text.replace("needle", "a needle")])
+            {
+                check_as_a_pattern("needle", &record);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_found_where_something_was_left_out() {
+    for shift in 0..12 {
+        let end = "x".repeat(shift / 4);
+        let text = "x".repeat(shift % 4) + &"need".repeat(1000) + " " + &"le".repeat(1000) + &end;
+        for record in records(&[text.clone(), String::from("a needle"), text]) {
+            check_as_a_pattern("needle", &record);
+        }
+    }
+}
+
+#[test]
+fn what_a_string_is_shows_at_its_beginning() {
+    for record in records(&["x".repeat(5000), String::new(), String::new()]) {
+        check_as_a_pattern("env", &record);
+    }
+}
+
+#[test]
+fn an_escape_in_front_of_a_text_is_no_part_of_it() {
+    let long = "lorem ipsum ".repeat(300);
+    for (escaped, text) in [("é", "9 needle"), ("é", "e9 needle"), ("\n", "needle"), ("\n", "n needle")] {
+        let spelled = format!("{long}{escaped} needle {long}{text} {long}");
+        for record in records(&[spelled.clone(), String::from("x"), spelled]) {
+            check_as_a_pattern(text, &record.replace('é', "\\u00e9"));
+        }
+    }
+}
+
+#[test]
+fn a_long_number_in_a_string_is_no_text_where_json_is_expected() {
+    let text = "1".repeat(3000) + "7" + &"1".repeat(3000);
+    for text in [text.clone(), format!("-{text}"), format!("{text} "), format!("{text} x")] {
+        for record in records(&[String::from("x"), String::from("y"), text]) {
+            check_as_a_pattern("7", &record);
+        }
+    }
+}
+
+#[test]
+fn a_long_record_of_which_the_end_is_missing_is_searched_as_it_is() {
+    let text = "é".repeat(3000) + "needle" + &"\"".repeat(3000);
+    for record in records(&[text.clone(), String::from("short"), text]) {
+        let cut = record.len() * 9 / 10;
+        let cut = (0..cut).rev().find(|at| record.is_char_boundary(*at)).unwrap();
+        check_as_a_pattern("needle", &record[..cut]);
+        check_as_a_pattern("needle", &format!("{record}}}"));
+    }
+}
+
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        6 => "[a-e ]{1,30}",
+        4 => (Just("lorem ipsum "), 1..200_usize).prop_map(|(text, times)| text.repeat(times)),
+        2 => (Just("é渡"), 1..400_usize).prop_map(|(text, times)| text.repeat(times)),
+        1 => (Just("🦀\n"), 1..200_usize).prop_map(|(text, times)| text.repeat(times)),
+        1 => (Just("\""), 1..100_usize).prop_map(|(text, times)| text.repeat(times)),
+        2 => Just(String::from("need")),
+        2 => Just(String::from("needle")),
+        1 => Just(String::from("\nneedle")),
+        1 => Just(String::from("u006eeedle")),
+        1 => Just(String::from("\\needle")),
+        1 => Just(String::from("{\"a\":\"needle\"}")),
+        1 => Just(String::from("[")),
+        1 => Just(String::from("42")),
+    ];
+    prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn little_is_decoded_and_the_same_is_found(texts in prop::collection::vec(pieces(), 3), spelling in 0..5_usize) {
+        for record in records(&texts) {
+            // As somebody writes it who escapes more than he has to.
+            let record = match spelling {
+                0 => record.replace("needle", "n\\u0065edle"),
+                1 => record.replace('é', "\\u00e9"),
+                2 => record.replace('🦀', "\\ud83e\\udd80"),
+                3 => record.replace('/', "\\/"),
+                _ => record,
+            };
+            for text in ["needle", "e n", "u00", "0"] {
+                check_as_a_pattern(text, &record);
+            }
+        }
+    }
 }
