@@ -67,12 +67,12 @@ pub(crate) fn age(then: Timestamp, now: Timestamp) -> String {
 /// Foreign text for a terminal: control characters and what can't be seen or turns the reading direction are
 /// escaped, line breaks and tabs stay.
 pub(crate) fn printable(text: &str) -> String {
-    escape(text, |character| matches!(character, '\n' | '\t'))
+    escape(text, |character| Some(character).filter(|character| is_blank(*character)))
 }
 
 /// The same for what has to stay on its line: names, roles, paths. Nobody forges a line of output by a name.
 pub(crate) fn name(text: &str) -> String {
-    escape(text, |_| false)
+    escape(text, |_| None)
 }
 
 /// A path, as a name.
@@ -92,26 +92,46 @@ pub(crate) fn shell_word(text: &str) -> String {
     format!("{end_of_options}'{quoted}'")
 }
 
-fn escape(text: &str, stays: impl Fn(char) -> bool) -> String {
+/// Appends a text as [`name`] has it, but with blanks for line breaks and tabs.
+pub(crate) fn push_flat(out: &mut String, text: &str) {
+    push_escaped(out, text, |character| is_blank(character).then_some(' '));
+}
+
+fn is_blank(character: char) -> bool {
+    matches!(character, '\n' | '\t')
+}
+
+fn escape(text: &str, instead: impl Fn(char) -> Option<char>) -> String {
     let mut out = String::with_capacity(text.len());
-    let plain = text.bytes().position(|byte| !matches!(byte, b' '..=b'~')).unwrap_or(text.len());
-    // Behind an ASCII character, wherever it is, one begins.
-    out.push_str(&text[..plain]);
-    for character in text[plain..].chars() {
-        match character {
-            _ if stays(character) => out.push(character),
+    push_escaped(&mut out, text, instead);
+    out
+}
+
+/// `instead` says what stands for a character that is to be escaped otherwise.
+fn push_escaped(out: &mut String, text: &str, instead: impl Fn(char) -> Option<char>) {
+    let mut copied = 0;
+    for (at, character) in text.char_indices() {
+        let is_hidden = match character {
+            ' '..='~' => continue,
             '\u{61C}'
             | '\u{200B}'
             | '\u{200E}'
             | '\u{200F}'
             | '\u{2028}'..='\u{202E}'
             | '\u{2060}'..='\u{2069}'
-            | '\u{FEFF}' => out.extend(character.escape_unicode()),
-            _ if character.is_control() => out.extend(character.escape_default()),
-            _ => out.push(character),
+            | '\u{FEFF}' => true,
+            _ if character.is_control() => false,
+            _ => continue,
+        };
+        out.push_str(&text[copied..at]);
+        copied = at + character.len_utf8();
+        match instead(character) {
+            Some(other) => out.push(other),
+            None if is_hidden => out.extend(character.escape_unicode()),
+            None => out.extend(character.escape_default()),
         }
     }
-    out
+    out.push_str(&text[copied..]);
 }
 
 /// The text on one line, at most `width` characters before what can't be printed is escaped.
@@ -201,6 +221,9 @@ mod tests {
     fn foreign_text_cannot_drive_the_terminal() {
         assert_eq!(printable("a\x1b[2Jb\u{202E}c\td\n"), "a\\u{1b}[2Jb\\u{202e}c\td\n");
         assert_eq!(name("a\nok  b\t\u{2028}"), "a\\nok  b\\t\\u{2028}");
+        let mut flat = String::from("a");
+        push_flat(&mut flat, "\nb\té\x1b\u{FEFF}\n");
+        assert_eq!(flat, "a b é\\u{1b}\\u{feff} ");
         assert_eq!(one_line("a\nb   c", 80), "a b c");
         assert_eq!(one_line("alpha beta gamma", 10), "alpha bet…");
         assert_eq!(one_line("alpha beta", 10), "alpha beta");

@@ -17,7 +17,27 @@ pub(crate) struct Out {
     stdout: BufWriter<StdoutLock<'static>>,
     worst: Exit,
     pub(crate) json: bool,
-    color: bool,
+    pub(crate) palette: Palette,
+}
+
+/// How text is coloured, for whoever makes some elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Palette {
+    has_color: bool,
+}
+
+impl Palette {
+    /// `{style}` begins it, `{style:#}` ends it.
+    pub(crate) fn style(self, paint: Paint) -> Style {
+        match paint {
+            _ if !self.has_color => Style::new(),
+            Paint::Plain => Style::new(),
+            Paint::Name => AnsiColor::Cyan.on_default().bold(),
+            Paint::Dim => Style::new().dimmed(),
+            Paint::Match => AnsiColor::Red.on_default().bold(),
+            Paint::Bad => AnsiColor::Red.on_default(),
+        }
+    }
 }
 
 /// What a piece of text is, for its colour.
@@ -53,7 +73,7 @@ impl Out {
             }
         };
         let stdout = BufWriter::with_capacity(64 << 10, io::stdout().lock());
-        Self { stdout, worst: Exit::Done, json, color: wants_color && !json }
+        Self { stdout, worst: Exit::Done, json, palette: Palette { has_color: wants_color && !json } }
     }
 
     /// One line of text.
@@ -76,7 +96,7 @@ impl Out {
 
     /// No colours, whatever was asked for before.
     pub(crate) fn no_color(&mut self) {
-        self.color = false;
+        self.palette.has_color = false;
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
@@ -89,14 +109,7 @@ impl Out {
     }
 
     pub(crate) fn paint(&self, paint: Paint, text: impl Display) -> String {
-        let style = match paint {
-            _ if !self.color => Style::new(),
-            Paint::Plain => Style::new(),
-            Paint::Name => AnsiColor::Cyan.on_default().bold(),
-            Paint::Dim => Style::new().dimmed(),
-            Paint::Match => AnsiColor::Red.on_default().bold(),
-            Paint::Bad => AnsiColor::Red.on_default(),
-        };
+        let style = self.palette.style(paint);
         format!("{style}{text}{style:#}")
     }
 

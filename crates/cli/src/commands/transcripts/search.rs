@@ -1,18 +1,19 @@
 //! `annals search`: what was said, in transcripts; and in other logs, records by what their strings say.
 
+mod finds;
 mod needle;
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use annals_formats::open_log;
 use annals_session::ListOptions;
 use jsonl_core::{DamageKind, Log, ReadOptions};
-use serde::Serialize;
 
-use self::needle::{Hit, Needle, Scope, Snippet};
+use self::finds::Finds;
+use self::needle::{Needle, Scope};
 use super::is_by;
 use super::rows::Ids;
 use super::show::is_told_apart;
@@ -21,7 +22,7 @@ use crate::args::Search;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::human::{count, name, plural, size};
-use crate::out::{Out, Paint};
+use crate::out::{Out, Palette};
 use crate::parallel::{LARGE, batches, in_order, processors};
 use crate::progress::Progress;
 use crate::store::Home;
@@ -47,8 +48,8 @@ enum Kind {
 
 /// What came out of one that was searched beside others.
 struct Searched {
-    /// With the numbers of their lines. `None` where there are more than are kept.
-    hits: Option<Vec<(u64, Hit)>>,
+    /// Chunk by chunk, each with the number of its first line. `None` where there are more than are kept.
+    finds: Option<Vec<(Finds, u64)>>,
     ended: Result<Read, Failure>,
 }
 
@@ -60,7 +61,7 @@ struct Read {
     shrunk: Option<Failure>,
 }
 
-/// Hits of a file that waits for its turn may take up so many bytes.
+/// What is found in a file that waits for its turn may take up so many bytes.
 const KEPT_MAX: usize = 256 << 10;
 
 pub(crate) fn run(args: &Search, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
@@ -78,9 +79,9 @@ pub(crate) fn run(args: &Search, home: &Home, out: &mut Out) -> Result<Exit, Fai
     }
     let total: u64 = targets.iter().map(|target| target.len).sum();
     let progress = Progress::of(total);
+    let palette = if out.json { None } else { Some(out.palette) };
     let mut search = Going {
-        args,
-        needle: &needle,
+        look: Look { args, needle: &needle, palette },
         limit: args.limit.unwrap_or(u64::MAX),
         found: 0,
         done: (0, 0),
@@ -118,8 +119,7 @@ pub(crate) fn run(args: &Search, home: &Home, out: &mut Out) -> Result<Exit, Fai
 
 /// A search while it goes on.
 struct Going<'a> {
-    args: &'a Search,
-    needle: &'a Needle,
+    look: Look<'a>,
     limit: u64,
     found: u64,
     /// Files and bytes.
@@ -135,35 +135,39 @@ impl Going<'_> {
 
     /// Several files at once, each on one processor if there are enough of them.
     fn several(&mut self, targets: &[Target], out: &mut Out) -> Result<(), Failure> {
-        let (args, needle, limit, interrupted) = (self.args, self.needle, self.limit, self.interrupted);
+        let (limit, interrupted) = (self.limit, self.interrupted);
+        let look = self.look;
         let is_over = AtomicBool::new(false);
         let options = ReadOptions::new().damages_kept(0);
         let options = if targets.len() < processors() { options } else { options.threads(1) };
         let search = |target: &Target| {
-            let (mut hits, mut kept) = (Vec::new(), 0);
-            let ended = read(target, &options, needle, args, |found, first_line| {
-                kept += found.iter().map(Hit::size).sum::<usize>();
-                hits.extend(found.into_iter().map(|hit| (first_line + hit.line, hit)));
-                let is_enough = hits.len() as u64 >= limit || kept > KEPT_MAX;
+            let (mut finds, mut count, mut kept) = (Vec::new(), 0, 0);
+            let ended = look.read(target, &options, |found, first_line| {
+                count += found.len() as u64;
+                kept += found.size();
+                finds.push((found, first_line));
+                let is_enough = count >= limit || kept > KEPT_MAX;
                 if is_enough || is_over.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed) {
                     ControlFlow::Break(())
                 } else {
                     ControlFlow::Continue(())
                 }
             });
-            Searched { hits: (kept <= KEPT_MAX).then_some(hits), ended }
+            Searched { finds: (kept <= KEPT_MAX).then_some(finds), ended }
         };
         let mut printed = Ok(());
         in_order(targets, search, |target, searched| {
             if interrupted.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());
             }
-            printed = match searched.hits {
+            printed = match searched.finds {
                 // From its beginning, and printed as it goes.
                 None => self.one(target, out),
-                Some(hits) => {
+                Some(finds) => {
                     self.progress.bytes_done.fetch_add(target.len, Ordering::Relaxed);
-                    self.print_all(target, hits, out).map(|()| self.end(target, searched.ended, out))
+                    let mut all = finds.iter();
+                    let printed = all.try_for_each(|(finds, first)| self.print(target, finds, *first, out));
+                    printed.map(|()| self.end(target, searched.ended, out))
                 }
             };
             if printed.is_err() || self.is_over() {
@@ -177,14 +181,12 @@ impl Going<'_> {
 
     /// A file that is large, or in which much is found, on all processors.
     fn one(&mut self, target: &Target, out: &mut Out) -> Result<(), Failure> {
-        let (args, needle) = (self.args, self.needle);
         let options = ReadOptions::new().damages_kept(0).progress(self.progress.bytes_done.clone());
         let looked = || self.progress.bytes_done.load(Ordering::Relaxed);
         let before = looked();
         let mut printed = Ok(());
-        let ended = read(target, &options, needle, args, |hits, first_line| {
-            let hits = hits.into_iter().map(|hit| (first_line + hit.line, hit));
-            printed = self.print_all(target, hits, out);
+        let ended = self.look.read(target, &options, |finds, first_line| {
+            printed = self.print(target, &finds, first_line, out);
             if printed.is_err() || self.is_over() {
                 ControlFlow::Break(())
             } else {
@@ -200,23 +202,21 @@ impl Going<'_> {
         Ok(())
     }
 
-    /// Prints hits up to the limit; at once, also of a search that takes long.
-    fn print_all(
+    /// Prints what was found in a chunk, up to the limit; at once, also of a search that takes long.
+    fn print(
         &mut self,
         target: &Target,
-        hits: impl IntoIterator<Item = (u64, Hit)>,
+        finds: &Finds,
+        first_line: u64,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        let before = self.found;
-        let place = out.paint(Paint::Name, name(&target.label));
-        for (line, hit) in hits {
-            if self.found == self.limit {
-                break;
-            }
-            self.found += 1;
-            print(target, &place, line, &hit, out)?;
+        let count = (self.limit - self.found).min(finds.len() as u64);
+        if count == 0 {
+            return Ok(());
         }
-        if self.found > before { out.flush() } else { Ok(()) }
+        self.found += count;
+        finds.print(target, first_line, count as usize, out)?;
+        out.flush()
     }
 
     fn end(&mut self, target: &Target, ended: Result<Read, Failure>, out: &mut Out) {
@@ -236,20 +236,33 @@ impl Going<'_> {
     }
 }
 
-/// Hands over what is found in one, chunk by chunk, each with the number of its first line.
-fn read(
-    target: &Target,
-    options: &ReadOptions,
-    needle: &Needle,
-    args: &Search,
-    consume: impl FnMut(Vec<Hit>, u64) -> ControlFlow<()>,
-) -> Result<Read, Failure> {
-    let scope = scope_of(args, target);
-    let log = open(target, options)?;
-    let report =
-        log.candidates(&needle.prefilter, |candidates| needle.find_in(candidates, scope), consume)?;
-    let shrunk = log.require_whole(&report).err().map(Failure::from);
-    Ok(Read { long: report.count(DamageKind::TooLong), shrunk })
+/// What is needed to look into a file, on whatever thread.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    args: &'a Search,
+    needle: &'a Needle,
+    /// Of text; none of JSON.
+    palette: Option<Palette>,
+}
+
+impl Look<'_> {
+    /// Hands over what is found in one, chunk by chunk, each with the number of its first line.
+    fn read(
+        self,
+        target: &Target,
+        options: &ReadOptions,
+        consume: impl FnMut(Finds, u64) -> ControlFlow<()>,
+    ) -> Result<Read, Failure> {
+        let (needle, scope) = (self.needle, scope_of(self.args, target));
+        let log = open(target, options)?;
+        let report = log.candidates(
+            &needle.prefilter,
+            |candidates| Finds::of(needle.find_in(candidates, scope), self.palette),
+            consume,
+        )?;
+        let shrunk = log.require_whole(&report).err().map(Failure::from);
+        Ok(Read { long: report.count(DamageKind::TooLong), shrunk })
+    }
 }
 
 fn scope_of<'a>(args: &'a Search, target: &Target) -> Scope<'a> {
@@ -337,49 +350,4 @@ impl Target {
             what: Kind::Transcript(found.agent),
         }
     }
-}
-
-#[derive(Serialize)]
-struct HitObject<'a> {
-    path: &'a Path,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<&'a str>,
-    line: u64,
-    offset: u64,
-    damaged: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'a str>,
-    before: &'a str,
-    found: &'a str,
-    behind: &'a str,
-}
-
-/// `place` is the target's label as it is shown.
-fn print(target: &Target, place: &str, line: u64, hit: &Hit, out: &mut Out) -> Result<(), Failure> {
-    let Snippet { before, found, behind } = &hit.snippet;
-    if out.json {
-        return out.object(&HitObject {
-            path: &target.path,
-            agent: Some(target.agent).filter(|agent| !agent.is_empty()),
-            session: target.session.as_deref(),
-            line,
-            offset: hit.offset,
-            damaged: hit.is_damaged,
-            role: hit.speaker,
-            before,
-            found,
-            behind,
-        });
-    }
-    let flat = |text: &str| match text.contains(['\n', '\t']) {
-        true => name(&text.replace(['\n', '\t'], " ")),
-        false => name(text),
-    };
-    let number = out.paint(Paint::Dim, line);
-    let who = hit.speaker.map(|who| out.paint(Paint::Dim, format_args!(" {who}:"))).unwrap_or_default();
-    let damaged = if hit.is_damaged { out.paint(Paint::Bad, " (damaged line)") } else { String::new() };
-    let marked = out.paint(Paint::Match, flat(found));
-    out.line(format_args!("{place}:{number}:{who}{damaged} {}{marked}{}", flat(before), flat(behind)))
 }

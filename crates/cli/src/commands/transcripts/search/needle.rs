@@ -39,19 +39,10 @@ pub(super) struct Hit {
     pub(super) snippet: Snippet,
 }
 
-impl Hit {
-    /// Bytes that it takes up.
-    pub(super) fn size(&self) -> usize {
-        let Snippet { before, found, behind } = &self.snippet;
-        size_of::<Self>() + before.len() + found.len() + behind.len()
-    }
-}
-
 /// What was found, with what stands around it.
 pub(super) struct Snippet {
-    pub(super) before: String,
-    pub(super) found: String,
-    pub(super) behind: String,
+    text: String,
+    found: Range<usize>,
 }
 
 /// What is looked for.
@@ -253,17 +244,32 @@ impl Visit for Strings<'_> {
 }
 
 impl Snippet {
+    /// What stands before it, it, and what stands behind it.
+    pub(super) fn parts(&self) -> [&str; 3] {
+        let Range { start, end } = self.found;
+        [&self.text[..start], &self.text[start..end], &self.text[end..]]
+    }
+
+    /// Bytes that its text takes up.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
     fn is_bare(&self) -> bool {
-        self.before.is_empty() && self.behind.is_empty()
+        self.found == (0..self.text.len())
     }
 
     fn around(text: &str, found: Range<usize>, around: usize) -> Self {
         let before = text[..found.start].char_indices().rev().take(around).last();
         let start = before.map_or(found.start, |(at, _)| at);
         let end = text[found.end..].char_indices().nth(around).map_or(text.len(), |(at, _)| found.end + at);
-        let before = format!("{}{}", if start > 0 { "…" } else { "" }, &text[start..found.start]);
-        let behind = format!("{}{}", &text[found.end..end], if end < text.len() { "…" } else { "" });
-        Self { before, found: text[found].to_owned(), behind }
+        let (cut, cut_behind) = (if start > 0 { "…" } else { "" }, if end < text.len() { "…" } else { "" });
+        let mut shown = String::with_capacity(cut.len() + (end - start) + cut_behind.len());
+        shown.push_str(cut);
+        shown.push_str(&text[start..end]);
+        shown.push_str(cut_behind);
+        let at = cut.len() + (found.start - start);
+        Self { text: shown, found: at..at + found.len() }
     }
 }
 

@@ -137,7 +137,8 @@ fn damaged_lines_are_searched_as_far_as_they_go() {
     let needle = needle("lost words", false, false);
     let find = |line: &[u8]| {
         let (snippet, is_damaged) = needle.find_in_line(&candidate(&needle, line)?)?;
-        Some((snippet.behind, is_damaged))
+        let [_, _, behind] = snippet.parts().map(str::to_owned);
+        Some((behind, is_damaged))
     };
     assert_eq!(find(b"{\"a\":\"lost words\"}"), Some((String::new(), false)));
     assert_eq!(find(b"{\"a\":\"the lost words and"), Some((String::from(" and"), true)));
@@ -150,9 +151,9 @@ fn damaged_lines_are_searched_as_far_as_they_go() {
 fn snippets_are_cut_between_characters() {
     let text = "é".repeat(100) + "needle" + &"渡".repeat(100);
     let snippet = needle("needle", false, false).find(&text).unwrap();
-    assert_eq!(snippet.before.chars().count(), 40 + 1);
-    assert_eq!(snippet.behind.chars().count(), 40 + 1);
-    assert!(snippet.before.starts_with('…') && snippet.behind.ends_with('…'));
+    let [before, found, behind] = snippet.parts();
+    assert_eq!((before.chars().count(), found, behind.chars().count()), (40 + 1, "needle", 40 + 1));
+    assert!(before.starts_with('…') && behind.ends_with('…'));
 }
 
 /// The same two ways: of a literal as little as possible is decoded, of a pattern everything.
@@ -162,8 +163,7 @@ fn check_as_a_pattern(text: &str, line: &str) {
         let mut candidates = needle.prefilter.candidates(line.as_bytes(), 1);
         let hits = needle.find_in(&mut candidates, scope).into_iter();
         let hits = hits.map(|hit| {
-            let Snippet { before, found, behind } = hit.snippet;
-            (hit.line, hit.offset, hit.is_damaged, hit.speaker, before, found, behind)
+            (hit.line, hit.offset, hit.is_damaged, hit.speaker, hit.snippet.parts().map(str::to_owned))
         });
         hits.collect::<Vec<_>>()
     };

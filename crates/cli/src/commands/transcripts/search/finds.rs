@@ -1,0 +1,135 @@
+//! What was found, as it is printed: made ready on the thread that found it, but for the number of its line, which nobody knows there.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::Target;
+use super::needle::Hit;
+use crate::exit::Failure;
+use crate::human::{name, push_flat};
+use crate::out::{Out, Paint, Palette};
+
+/// What was found in a chunk of a file.
+pub(super) enum Finds {
+    Objects(Vec<Hit>),
+    Lines(Lines),
+}
+
+/// All the text of some lines, each without what stands in front: where, and in which line.
+#[derive(Default)]
+pub(super) struct Lines {
+    text: String,
+    /// Of each, how many lines of its chunk are before it, and where its text ends.
+    ends: Vec<(u64, usize)>,
+}
+
+#[derive(Serialize)]
+struct HitObject<'a> {
+    path: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'a str>,
+    line: u64,
+    offset: u64,
+    damaged: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+    before: &'a str,
+    found: &'a str,
+    behind: &'a str,
+}
+
+impl Finds {
+    /// For JSON, where there is no palette.
+    pub(super) fn of(hits: Vec<Hit>, palette: Option<Palette>) -> Self {
+        let Some(palette) = palette else { return Self::Objects(hits) };
+        let mut lines = Lines::default();
+        for hit in &hits {
+            lines.push(hit, palette);
+        }
+        Self::Lines(lines)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Objects(hits) => hits.len(),
+            Self::Lines(lines) => lines.ends.len(),
+        }
+    }
+
+    /// Bytes that they take up.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Objects(hits) => hits.iter().map(|hit| size_of::<Hit>() + hit.snippet.len()).sum(),
+            Self::Lines(lines) => lines.text.len() + size_of_val(&lines.ends[..]),
+        }
+    }
+
+    /// Prints the first of them. `first_line` is the number of the first line of their chunk.
+    pub(super) fn print(
+        &self,
+        target: &Target,
+        first_line: u64,
+        count: usize,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Objects(hits) => {
+                hits.iter().take(count).try_for_each(|hit| object(target, first_line, hit, out))
+            }
+            Self::Lines(lines) => lines.print(target, first_line, count, out),
+        }
+    }
+}
+
+fn object(target: &Target, first_line: u64, hit: &Hit, out: &mut Out) -> Result<(), Failure> {
+    let [before, found, behind] = hit.snippet.parts();
+    out.object(&HitObject {
+        path: &target.path,
+        agent: Some(target.agent).filter(|agent| !agent.is_empty()),
+        session: target.session.as_deref(),
+        line: first_line + hit.line,
+        offset: hit.offset,
+        damaged: hit.is_damaged,
+        role: hit.speaker,
+        before,
+        found,
+        behind,
+    })
+}
+
+impl Lines {
+    fn push(&mut self, hit: &Hit, palette: Palette) {
+        let [dim, bad, marked] = [Paint::Dim, Paint::Bad, Paint::Match].map(|paint| palette.style(paint));
+        let [before, found, behind] = hit.snippet.parts();
+        // Writing to a string can't fail.
+        if let Some(who) = hit.speaker {
+            let _ = write!(self.text, "{dim} {who}:{dim:#}");
+        }
+        if hit.is_damaged {
+            let _ = write!(self.text, "{bad} (damaged line){bad:#}");
+        }
+        self.text.push(' ');
+        push_flat(&mut self.text, before);
+        let _ = write!(self.text, "{marked}");
+        push_flat(&mut self.text, found);
+        let _ = write!(self.text, "{marked:#}");
+        push_flat(&mut self.text, behind);
+        self.ends.push((hit.line, self.text.len()));
+    }
+
+    fn print(&self, target: &Target, first_line: u64, count: usize, out: &mut Out) -> Result<(), Failure> {
+        let (place, dim) = (out.paint(Paint::Name, name(&target.label)), out.palette.style(Paint::Dim));
+        let mut start = 0;
+        for &(line, end) in self.ends.iter().take(count) {
+            let (number, text) = (first_line + line, &self.text[start..end]);
+            out.line(format_args!("{place}:{dim}{number}{dim:#}:{text}"))?;
+            start = end;
+        }
+        Ok(())
+    }
+}
