@@ -100,10 +100,34 @@ impl Prefilter {
         Candidates { prefilter: self, bytes: lines, offset, at: 0, lines: 0, part: None, escape: None }
     }
 
-    /// Where in some bytes the first sign of the text is, if there is one, as [`Candidate::sign`].
+    /// Where in some bytes signs of the text are. `first` is where the first one is, if that is known: [`Candidate::sign`].
     #[must_use]
-    pub fn find(&self, bytes: &[u8]) -> Option<usize> {
-        self.candidates(bytes, 0).next_place().0
+    pub fn signs<'a>(&'a self, bytes: &'a [u8], first: Option<usize>) -> Signs<'a> {
+        Signs { ahead: self.candidates(bytes, 0), place: first }
+    }
+}
+
+/// The signs of a text in some bytes, for whoever comes by them from the beginning to the end: however often that is asked, every
+/// byte is looked at a few times at most.
+#[derive(Clone, Debug)]
+pub struct Signs<'a> {
+    ahead: Candidates<'a>,
+    /// Where the next one is that is known, or the end.
+    place: Option<usize>,
+}
+
+impl Signs<'_> {
+    /// The first sign from there on, if there is one. Whoever has asked for a later place gets what is behind that.
+    pub fn first_from(&mut self, at: usize) -> Option<usize> {
+        let len = self.ahead.bytes.len();
+        let place = match self.place {
+            Some(place) if place >= at => place,
+            _ => {
+                self.ahead.at = at.min(len);
+                *self.place.insert(self.ahead.next_place().0.unwrap_or(len))
+            }
+        };
+        (place < len).then_some(place)
     }
 }
 
@@ -250,7 +274,12 @@ mod tests {
         let expected = naive(text, bytes, 1000);
         let first = expected.first().map(|first| (first.offset - 1000) as usize + first.sign);
         for prefilter in [Prefilter::new(text), Prefilter::new(text).without_vectors()] {
-            assert_eq!(prefilter.find(bytes), first, "{text:?} {:?}", bytes.escape_ascii().to_string());
+            assert_eq!(
+                prefilter.signs(bytes, None).first_from(0),
+                first,
+                "{text:?} {:?}",
+                bytes.escape_ascii().to_string()
+            );
             let mut candidates = prefilter.candidates(bytes, 1000);
             let lines = line::lines(bytes).count() as u64;
             assert_eq!(candidates.count_lines(), lines);
@@ -299,6 +328,37 @@ mod tests {
         assert_eq!(all.candidates(bytes.as_bytes(), 0).count(), bytes.len() / line.len());
         let other = Prefilter::new(&("a".repeat(63) + "b"));
         assert_eq!(other.candidates(bytes.as_bytes(), 0).count(), 0);
+    }
+
+    #[test]
+    fn signs_are_found_from_anywhere_on() {
+        let bytes =
+            r#"{"a":"the needle","b":"\n\u006eeedle","c":["x\/y","\u2014"],"d":"needle/é"}"#.as_bytes();
+        for text in ["needle", "é", "/", "n", "", "absent"] {
+            for prefilter in [Prefilter::new(text), Prefilter::new(text).without_vectors()] {
+                for step in [1, 2, 7, bytes.len()] {
+                    let mut signs = prefilter.signs(bytes, None);
+                    for from in (0..=bytes.len()).step_by(step) {
+                        let expected = naive(text, &bytes[from..], 0).first().map(|first| from + first.sign);
+                        assert_eq!(signs.first_from(from), expected, "{text} from {from}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "hundreds of thousands of strings")]
+    fn asking_often_does_not_look_at_everything_as_often() {
+        // What has no sign, or only one of the two, and what has either everywhere.
+        for (text, string) in [("é", r#""\n","#), ("\"", r#""a","#), ("a", r#""a","#), ("b", r#""\u0041","#)]
+        {
+            let bytes = string.repeat(300_000);
+            for prefilter in [Prefilter::new(text), Prefilter::new(text).without_vectors()] {
+                let mut signs = prefilter.signs(bytes.as_bytes(), None);
+                assert!((0..bytes.len()).step_by(string.len()).all(|at| signs.first_from(at).is_some()));
+            }
+        }
     }
 
     #[test]

@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use annals_formats::transcript::{Agent, Part};
 use annals_formats::{Said, input_text, said};
-use jsonl_core::scan::{self, Candidate, Candidates, Prefilter, Visit, unescape};
+use jsonl_core::scan::{self, Candidate, Candidates, Prefilter, Signs, Visit, unescape};
 use jsonl_core::verdict::{self, Verdict};
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
 
-use self::shorten::{LONG, Plain, Shorten, Signs};
+use self::shorten::{LONG, Plain, Shorten, sign_in};
 use super::is_by;
 use crate::args::{Search, Speaker};
 use crate::commands::view::is_record;
@@ -222,7 +222,7 @@ struct Strings<'a> {
 impl<'a> Strings<'a> {
     /// `sign` is where in the text the first sign is.
     fn new(needle: &'a Needle, text: &'a [u8], sign: usize) -> Self {
-        let signs = Signs::new(&needle.prefilter, text, sign);
+        let signs = needle.prefilter.signs(text, Some(sign));
         Self { needle, plain: needle.plain(), text, signs, found: None }
     }
 }
@@ -231,7 +231,7 @@ impl Visit for Strings<'_> {
     fn string(&mut self, content: Range<usize>, _depth: usize, _is_key: bool) {
         // A string that says more than what was looked for is worth more than a role or a name that is just that.
         if self.found.as_ref().is_none_or(Snippet::is_bare)
-            && let Some(sign) = self.signs.in_string(&content)
+            && let Some(sign) = sign_in(&mut self.signs, &content)
         {
             let content = &self.text[content];
             let shortened = self.plain.as_ref().and_then(|plain| plain.shortened(content, sign));

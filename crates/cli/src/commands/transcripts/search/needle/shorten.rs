@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use jsonl_core::scan::{Prefilter, Visit};
+use jsonl_core::scan::{Prefilter, Signs, Visit};
 
 /// A text that can be looked for without decoding: no character of it has an escape unless its writer escapes everything.
 pub(super) struct Plain<'a> {
@@ -16,14 +16,15 @@ pub(super) struct Plain<'a> {
 /// A shorter string is left as it is.
 pub(super) const LONG: usize = 2 << 10;
 
-/// So much of a string's beginning is kept, for what it is may show there.
+/// So much of a string's beginning is kept at least, for what it is may show there.
 const HEAD: usize = 512;
 
 /// Leaving out less than this is not worth it.
 const GAP_MIN: usize = 512;
 
-/// What stands where something was left out: what is looked for has no such character, so it is found in nothing that wasn't there.
-const GAP: &[u8] = br"\u0001";
+/// What stands where something was left out. What is looked for is ASCII, so it is found in nothing that wasn't there: not in this
+/// character, nor in JSON that is shown as it is written, where an escape would be letters.
+const GAP: &[u8] = "\u{FFFD}".as_bytes();
 
 /// The longest that is written for one character: two halves of a surrogate pair.
 const CHARACTER_MAX: usize = 12;
@@ -61,13 +62,14 @@ impl<'a> Plain<'a> {
         let is_known = content.len() >= LONG && sign.is_none_or(|sign| self.is_at(content, sign));
         // That there is more, what stands for it tells.
         let shown = self.around.saturating_mul(CHARACTER_MAX);
+        // Texts are joined: its beginning may be shown behind what is found in the one before it, and its end in front of the next.
+        let head = HEAD.max(shown);
         let [before, behind] = match sign {
             _ if !is_known => [0..0, 0..0],
-            // Its end may be shown in front of the text that follows.
-            None => [HEAD..content.len().saturating_sub(shown), 0..0],
+            None => [head..content.len().saturating_sub(shown), 0..0],
             Some(sign) => {
                 let behind = sign.saturating_add(self.text.len()).saturating_add(shown);
-                [HEAD..sign.saturating_sub(shown), HEAD.max(behind)..content.len()]
+                [head..sign.saturating_sub(shown), head.max(behind)..content.len()]
             }
         };
         [before, behind].into_iter().filter_map(|gap| {
@@ -99,28 +101,9 @@ fn may_be_json(content: &[u8]) -> bool {
     }
 }
 
-/// The signs of a text, for whoever goes through the strings of a record in their order.
-pub(super) struct Signs<'a> {
-    prefilter: &'a Prefilter,
-    text: &'a [u8],
-    /// Where the first one is that hasn't been passed, or the end.
-    next: usize,
-}
-
-impl<'a> Signs<'a> {
-    /// `first` is where the first one is in the record.
-    pub(super) fn new(prefilter: &'a Prefilter, text: &'a [u8], first: usize) -> Self {
-        Self { prefilter, text, next: first }
-    }
-
-    /// Where in a string the first one is; if there is none, the text isn't in it.
-    pub(super) fn in_string(&mut self, content: &Range<usize>) -> Option<usize> {
-        if self.next < content.start {
-            let next = self.prefilter.find(&self.text[content.start..]);
-            self.next = next.map_or(self.text.len(), |at| content.start + at);
-        }
-        (self.next < content.end).then(|| self.next - content.start)
-    }
+/// Where in a string the first sign of the text is; if there is none, the text isn't in it.
+pub(super) fn sign_in(signs: &mut Signs<'_>, content: &Range<usize>) -> Option<usize> {
+    signs.first_from(content.start).filter(|sign| *sign < content.end).map(|sign| sign - content.start)
 }
 
 /// Copies a record without most of its long strings, on a walk through it.
@@ -136,7 +119,8 @@ pub(super) struct Shorten<'a> {
 impl<'a> Shorten<'a> {
     /// `sign` is where in the record the first sign of the text is.
     pub(super) fn new(plain: &'a Plain<'a>, text: &'a [u8], sign: usize) -> Self {
-        Self { plain, text, signs: Signs::new(plain.prefilter, text, sign), copied: 0, out: Vec::new() }
+        let signs = plain.prefilter.signs(text, Some(sign));
+        Self { plain, text, signs, copied: 0, out: Vec::new() }
     }
 
     /// The record, when all of it has been walked through; `None` if nothing could be left out.
@@ -154,7 +138,7 @@ impl Visit for Shorten<'_> {
         if is_key || content.len() < LONG {
             return;
         }
-        let sign = self.signs.in_string(&content);
+        let sign = sign_in(&mut self.signs, &content);
         let (start, content) = (content.start, &self.text[content]);
         if may_be_json(content) {
             return;

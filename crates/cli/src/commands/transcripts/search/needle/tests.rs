@@ -169,7 +169,7 @@ fn check_as_a_pattern(text: &str, line: &str) {
     };
     let agents = [Agent::ClaudeCode, Agent::Codex, Agent::Pi, Agent::Gemini, Agent::Chat];
     let scopes = agents.map(|agent| Scope::Said(agent, &[]));
-    for context in [0, 40] {
+    for context in [0, 40, 700] {
         let literal = needle_with(text, false, false, context);
         let pattern = needle_with(&regex::escape(text), true, false, context);
         for scope in scopes.iter().copied().chain([Scope::Strings, Scope::Own(&[])]) {
@@ -206,7 +206,14 @@ fn records(texts: &[String]) -> Vec<String> {
         ] }),
         json!({ "role": "assistant", "tool_calls": [{ "id": "i", "function": { "name": "n", "arguments": c } }] }),
         json!({ "role": "tool", "tool_call_id": "i", "content": [{ "type": "text", "text": a }, { "type": "text", "text": b }] }),
-        json!({ "id": "i", "type": "gemini", "content": a, "toolCalls": [{ "name": "n", "args": { "a": b }, "resultDisplay": c }] }),
+        json!({ "id": "i", "type": "gemini", "content": a, "toolCalls": [{ "name": "n", "args": { "a": b }, "status": "success", "resultDisplay": c }] }),
+        // Its JSON is shown as it is written.
+        json!({ "id": a, "type": "gemini", "content": "x", "toolCalls": [{ "name": "n", "args": {}, "status": "success", "result": [
+            { "functionResponse": { "response": { "data": b, "more": c } } },
+        ] }] }),
+        json!({ "type": "user", "message": { "role": "user", "content": [
+            { "type": "tool_use", "id": "i", "name": "n", "input": { "old": a, "new": b, "other": c } },
+        ] } }),
     ];
     all.iter().map(Value::to_string).collect()
 }
@@ -231,6 +238,30 @@ fn nothing_is_found_where_something_was_left_out() {
         let end = "x".repeat(shift / 4);
         let text = "x".repeat(shift % 4) + &"need".repeat(1000) + " " + &"le".repeat(1000) + &end;
         for record in records(&[text.clone(), String::from("a needle"), text]) {
+            check_as_a_pattern("needle", &record);
+        }
+    }
+}
+
+#[test]
+fn what_stands_for_what_was_left_out_is_no_text() {
+    let long = "lorem ipsum ".repeat(3000);
+    // Each record has what is looked for somewhere, and what is long hasn't.
+    for text in ["0001", "000", "u0001", "FFFD", "ufffd", "fffd"] {
+        for record in records(&[text.to_owned(), long.clone(), long.clone()]) {
+            check_as_a_pattern(text, &record);
+        }
+    }
+}
+
+#[test]
+fn what_is_found_in_a_short_text_shows_the_long_one_behind_it() {
+    for unit in ["x", "é", "渡", "🦀"] {
+        let long = unit.repeat(300) + &"y".repeat(5000) + &unit.repeat(300);
+        for record in records(&[String::from("the needle here"), long.clone(), long.clone()]) {
+            check_as_a_pattern("needle", &record);
+        }
+        for record in records(&[long.clone(), String::from("needle"), long]) {
             check_as_a_pattern("needle", &record);
         }
     }
@@ -308,7 +339,7 @@ proptest! {
                 3 => record.replace('/', "\\/"),
                 _ => record,
             };
-            for text in ["needle", "e n", "u00", "0"] {
+            for text in ["needle", "e n", "u00", "0", "FFFD", "é"] {
                 check_as_a_pattern(text, &record);
             }
         }
