@@ -25,10 +25,12 @@ const PREFIX_MIN: usize = 4;
 /// Gemini CLI's names have so much of an id.
 const GEMINI_LEN: usize = 8;
 
-/// A transcript that was found, by its name and place alone.
+/// A transcript that was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
+    /// Whose it is: by its place, unless it was looked into.
     pub(crate) agent: Agent,
+    is_looked_into: bool,
     pub(crate) entry: TranscriptEntry,
     /// Its id, as far as the name tells.
     pub(crate) id: String,
@@ -191,13 +193,13 @@ pub(crate) fn catalog_in(folder: &Path) -> annals_catalog::Catalog {
 impl Found {
     pub(crate) fn of(agent: Agent, entry: TranscriptEntry) -> Self {
         let (id, is_subagent) = (entry.id(agent), entry.is_subagent(agent));
-        Self { agent, entry, id, is_subagent }
+        Self { agent, is_looked_into: false, entry, id, is_subagent }
     }
 
     /// A file that was named, if it is a transcript.
     pub(crate) fn of_file(path: &Path) -> Result<Option<Self>, Failure> {
         let Some(agent) = detect(path)? else { return Ok(None) };
-        Ok(Some(Self::of(agent, TranscriptEntry::of(path)?)))
+        Ok(Some(Self { is_looked_into: true, ..Self::of(agent, TranscriptEntry::of(path)?) }))
     }
 
     /// The same where it doesn't matter why it isn't one: whoever reads it next will say.
@@ -212,11 +214,9 @@ impl Found {
     /// Its last messages; `None` if nothing in it is a transcript's.
     pub(crate) fn open_end(&self, messages: usize) -> Result<Option<(Transcript, Conversation)>, Failure> {
         let (path, spool) = (self.path(), spool());
-        let (transcript, conversation) = Transcript::open_end_as(self.agent, path, &spool, messages)?;
-        if !conversation.messages.is_empty() {
-            return Ok(Some((transcript, conversation)));
+        if self.is_looked_into {
+            return Ok(Some(Transcript::open_end_as(self.agent, path, &spool, messages)?));
         }
-        // It may be another's than the one in whose folder it lies.
         Ok(Transcript::open_end(path, &spool, messages)?)
     }
 

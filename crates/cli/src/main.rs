@@ -86,16 +86,19 @@ fn run(args: &Args, out: &mut Out) -> Result<Exit, Failure> {
 fn run_show(show: &Show, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
     let agents = Agents::of_environment();
     let target = home.target(&show.name, show.key, &agents, out)?;
+    // Whose transcript a file is that was named: looked at once, for a first line may be large.
+    let found = match &target {
+        Target::File(path, None) if !show.records => Found::of_file(path)?,
+        _ => None,
+    };
+    let told_apart = found.filter(|found| is_told_apart(found.agent));
     if let Some(lines) = show.tail {
         let (name, key, records, view) = (show.name.clone(), show.key, show.records, show.view);
         let tail = Tail { name, key, lines, follow: false, records, view };
         match &target {
             Target::Session(name) => return commands::sessions::tail::run(&tail, name, home, out),
-            Target::File(path, None) => {
-                let found = if show.records { None } else { Found::of_file(path)? };
-                if found.is_none_or(|found| !is_told_apart(found.agent)) {
-                    return commands::tail::run(&tail, path, out);
-                }
+            Target::File(path, None) if told_apart.is_none() => {
+                return commands::tail::run(&tail, path, out);
             }
             Target::Transcript(found, None) if show.records => {
                 return commands::tail::run(&tail, found.path(), out);
@@ -111,13 +114,10 @@ fn run_show(show: &Show, home: &Home, out: &mut Out) -> Result<Exit, Failure> {
             Err(Failure::Told(Exit::Usage, text.to_owned()))
         }
     };
+    if let Some(found) = told_apart {
+        return commands::transcripts::show::run(show, &found, &agents, out);
+    }
     match target {
-        Target::File(path, None) if !show.records => match Found::of_file(&path)? {
-            Some(found) if is_told_apart(found.agent) => {
-                commands::transcripts::show::run(show, &found, &agents, out)
-            }
-            _ => no_leaf().and_then(|()| commands::show::run(show, path, None, out)),
-        },
         Target::File(path, number) => no_leaf().and_then(|()| commands::show::run(show, path, number, out)),
         Target::Transcript(found, None) if !show.records => {
             commands::transcripts::show::run(show, &found, &agents, out)

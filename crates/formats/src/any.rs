@@ -16,7 +16,7 @@ use crate::gemini::{self, Gemini};
 use crate::lines;
 use crate::packed;
 use crate::pi::{self, Pi};
-use crate::reading::{self, Reading};
+use crate::reading::{self, End, Reading};
 use crate::said::said;
 use crate::transcript::{Agent, Answer, Conversation, Glance, Message, Overview, Problem, ToolCall, hash_of};
 
@@ -164,25 +164,42 @@ impl Transcript {
         messages: usize,
     ) -> Result<(Self, Conversation)> {
         let path = path.as_ref();
-        // Unpacking is all the work, and is done once.
-        let mut len = if packed::is_packed(path)? { u64::MAX } else { END_LEN };
+        // Unpacking is all the work.
+        let len = if packed::is_packed(path)? { u64::MAX } else { END_LEN };
+        let opened = packed::open(path, Some(spool))?;
+        match agent {
+            Agent::ClaudeCode => {
+                let end = |log, index| Self::ClaudeCode(ClaudeCode::of_index(log, index));
+                Self::end_of(opened, len, messages, end)
+            }
+            Agent::Codex => {
+                Self::end_of(opened, len, messages, |log, index| Self::Codex(Codex::of_index(log, index)))
+            }
+            Agent::Pi => Self::end_of(opened, len, messages, |log, index| Self::Pi(Pi::of_index(log, index))),
+            _ => {
+                let found = Self::of(agent, path, opened)?;
+                let mut conversation = found.conversation();
+                conversation.keep_last(messages);
+                Ok((found, conversation))
+            }
+        }
+    }
+
+    /// So much of the end as the last messages take, `len` bytes first.
+    fn end_of<R: Reading>(
+        opened: (Log, Option<Remark>),
+        mut len: u64,
+        messages: usize,
+        of: impl Fn(Log, R) -> Self,
+    ) -> Result<(Self, Conversation)>
+    where
+        R::Seen: Clone,
+    {
+        let all = opened.0.len();
+        let mut end = End::<R>::of(opened);
         loop {
-            let opened = packed::open(path, Some(spool))?;
-            let (found, start) = match agent {
-                Agent::ClaudeCode => {
-                    let (found, start) = ClaudeCode::end_of(opened, len)?;
-                    (Self::ClaudeCode(found), start)
-                }
-                Agent::Codex => {
-                    let (found, start) = Codex::end_of(opened, len)?;
-                    (Self::Codex(found), start)
-                }
-                Agent::Pi => {
-                    let (found, start) = Pi::end_of(opened, len)?;
-                    (Self::Pi(found), start)
-                }
-                _ => (Self::of(agent, path, opened)?, 0),
-            };
+            let (log, index, start) = end.reach(len)?;
+            let found = of(log, index);
             let mut conversation = found.conversation();
             let count = conversation.messages.len();
             // Behind the conversation there may be nothing but a side chain, so far.
@@ -196,21 +213,16 @@ impl Transcript {
             // Lines that were written again can only be told from new ones by what is in front of them.
             let is_told = !is_beside && !found.overview().goes_back;
             if ((count >= messages || is_whole) && is_told) || start == 0 {
-                conversation.messages.drain(..count.saturating_sub(messages));
+                conversation.keep_last(messages);
                 return Ok((found, conversation));
             }
-            if !is_told {
-                len = u64::MAX;
-                continue;
-            }
-            // As many more bytes as messages are missing, and a half on top. Few tell little: one of them may take up nearly all.
-            let (wanted, count) = (messages as u64, count as u64);
+            let (read, wanted, count) = (all - start, messages as u64, count as u64);
             len = match count {
-                0..TELLING => len.saturating_mul(3),
-                _ => (len.saturating_mul(wanted) / count)
-                    .saturating_mul(3)
-                    .div_euclid(2)
-                    .max(len.saturating_mul(2)),
+                _ if !is_told => u64::MAX,
+                // Few tell little: one of them may take up nearly all.
+                0..TELLING => read.saturating_add(read / 4),
+                // As many more bytes as messages are missing, and some more.
+                _ => (read.saturating_mul(wanted) / count).saturating_add(read / 8),
             };
         }
     }

@@ -50,7 +50,7 @@ pub struct ClaudeCode {
 }
 
 /// A record as the index sees it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     node: Node,
     kind: String,
@@ -79,13 +79,11 @@ impl ClaudeCode {
 
     pub(crate) fn of(opened: (Log, Option<Remark>)) -> Result<Self> {
         let (log, index) = reading::read(opened)?;
-        Ok(Self { log, index })
+        Ok(Self::of_index(log, index))
     }
 
-    /// What stands in about the last `len` bytes, and where these begin. Lines have no numbers then, and are 0.
-    pub(crate) fn end_of(opened: (Log, Option<Remark>), len: u64) -> Result<(Self, u64)> {
-        let (log, index, start) = reading::read_end(opened, len)?;
-        Ok((Self { log, index }, start))
+    pub(crate) fn of_index(log: Log, index: Index) -> Self {
+        Self { log, index }
     }
 
     pub(crate) fn log(&self) -> &Log {

@@ -127,7 +127,7 @@ impl Default for Node {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum What {
     Message {
         role: Role,
@@ -153,13 +153,11 @@ impl Codex {
 
     pub(crate) fn of(opened: (Log, Option<Remark>)) -> Result<Self> {
         let (log, index) = reading::read(opened)?;
-        Ok(Self { log, index })
+        Ok(Self::of_index(log, index))
     }
 
-    /// What stands in about the last `len` bytes, and where these begin. Lines have no numbers then, and are 0.
-    pub(crate) fn end_of(opened: (Log, Option<Remark>), len: u64) -> Result<(Self, u64)> {
-        let (log, index, start) = reading::read_end(opened, len)?;
-        Ok((Self { log, index }, start))
+    pub(crate) fn of_index(log: Log, index: Index) -> Self {
+        Self { log, index }
     }
 
     /// Reads it; if it is packed, it is unpacked into a file without a name in `spool`.

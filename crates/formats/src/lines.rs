@@ -45,11 +45,16 @@ impl<T> Indexed<T> {
         match self {
             Self::Record(record) => return Some(record),
             Self::Odd => *odd += 1,
-            Self::Remark(remark) if remarks.len() < REMARKS_KEPT => remarks.push(remark),
-            Self::Remark(_) => {}
+            Self::Remark(remark) => add_remarks(remarks, [&remark]),
         }
         None
     }
+}
+
+/// Adds remarks, as far as they are kept.
+pub(crate) fn add_remarks<'a>(remarks: &mut Vec<Remark>, more: impl IntoIterator<Item = &'a Remark>) {
+    let room = REMARKS_KEPT.saturating_sub(remarks.len());
+    remarks.extend(more.into_iter().take(room).cloned());
 }
 
 /// Makes an index of a file's records: `of` sees each of them on whatever thread, with where it stands and its text, and gives
@@ -62,7 +67,7 @@ pub(crate) fn index<T: Send>(
     mut each: impl FnMut(u64, Indexed<T>),
 ) -> Result<()> {
     let report = log.try_chunks(
-        |chunk| clean(&chunk, &of).map_or_else(|| any(log, &chunk, &of, is_record), Ok),
+        |chunk| clean(chunk.bytes, chunk.offset, &of).map_or_else(|| any(log, &chunk, &of, is_record), Ok),
         |found, first| found.into_iter().for_each(|(line, found)| each(first + line, found)),
     )?;
     for damage in report.damages {
@@ -72,17 +77,37 @@ pub(crate) fn index<T: Send>(
     Ok(())
 }
 
+/// Makes an index of a file's lines that are in memory already, on this thread; `offset` is where the first of them begins. What is
+/// not in order is read again.
+pub(crate) fn index_in_memory<T: Send>(
+    log: &Log,
+    (lines, offset): (&[u8], u64),
+    of: impl Fn(Span, &[u8]) -> Option<T> + Sync,
+    is_record: impl Fn(&[u8]) -> bool + Copy + Sync,
+    mut each: impl FnMut(u64, Indexed<T>),
+) -> Result<()> {
+    if let Some(found) = clean(lines, offset, &of) {
+        found.into_iter().for_each(|(line, found)| each(1 + line, found));
+        return Ok(());
+    }
+    index(&log.part(Span { offset, len: lines.len() as u64 })?, of, is_record, each)
+}
+
 /// The lines of a chunk in which there is nothing but objects, with their numbers in it.
-fn clean<T>(chunk: &Chunk<'_>, of: &impl Fn(Span, &[u8]) -> Option<T>) -> Option<Vec<(u64, Indexed<T>)>> {
-    simdutf8::basic::from_utf8(chunk.bytes).ok()?;
+fn clean<T>(
+    bytes: &[u8],
+    offset: u64,
+    of: impl Fn(Span, &[u8]) -> Option<T>,
+) -> Option<Vec<(u64, Indexed<T>)>> {
+    simdutf8::basic::from_utf8(bytes).ok()?;
     let mut found = Vec::new();
-    for (number, line) in (0..).zip(chunk.lines()) {
+    for (number, line) in (0..).zip(jsonl_core::line::lines(bytes)) {
         let raw = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);
         // White space around it is for the other way.
         if raw.first() != Some(&b'{') || line.bytes.len() > jsonl_core::MAX_LINE_LEN {
             return None;
         }
-        let span = Span { offset: chunk.offset + line.offset as u64, len: raw.len() as u64 };
+        let span = Span { offset: offset + line.offset as u64, len: raw.len() as u64 };
         found.push((number, Indexed::Record(of(span, raw)?)));
     }
     Some(found)

@@ -71,7 +71,7 @@ pub struct Compaction {
 }
 
 /// A record as the index sees it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Seen {
     node: Node,
     kind: String,
@@ -85,6 +85,7 @@ pub(crate) struct Seen {
     compaction: Option<Compaction>,
 }
 
+#[derive(Clone)]
 struct Header {
     id: Option<String>,
     cwd: Option<String>,
@@ -104,13 +105,11 @@ impl Pi {
 
     pub(crate) fn of(opened: (Log, Option<Remark>)) -> Result<Self> {
         let (log, index) = reading::read(opened)?;
-        Ok(Self { log, index })
+        Ok(Self::of_index(log, index))
     }
 
-    /// What stands in about the last `len` bytes, and where these begin. Lines have no numbers then, and are 0.
-    pub(crate) fn end_of(opened: (Log, Option<Remark>), len: u64) -> Result<(Self, u64)> {
-        let (log, index, start) = reading::read_end(opened, len)?;
-        Ok((Self { log, index }, start))
+    pub(crate) fn of_index(log: Log, index: Index) -> Self {
+        Self { log, index }
     }
 
     pub(crate) fn log(&self) -> &Log {

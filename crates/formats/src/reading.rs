@@ -84,35 +84,102 @@ pub(crate) fn tally<R: Reading, T: Send>(
     Ok(reading)
 }
 
-/// Reads the last bytes of an open file, from the beginning of a line on. Also returns where that is.
-pub(crate) fn read_end<R: Reading>(opened: (Log, Option<Remark>), len: u64) -> Result<(Log, R, u64)> {
-    let Some(from) = opened.0.len().checked_sub(len).filter(|from| *from > 0) else {
-        let (log, reading) = read(opened)?;
-        return Ok((log, reading, 0));
-    };
-    let log = opened.0;
-    // The byte in front tells whether a line begins there.
-    let start = next_line(&log, from - 1)?;
-    let part = log.part(Span { offset: start, len: log.len() - start })?;
-    let mut reading = R::default();
-    lines::index(&part, R::see, R::is_record, |_, found| reading.put(0, found))?;
-    reading.finish(&log)?;
-    Ok((log, reading, start))
+/// The end of a file, of which more and more is read: each step only reads what is in front of the last.
+pub(crate) struct End<R: Reading> {
+    log: Log,
+    remark: Option<Remark>,
+    /// Where what was read so far begins, which is with a line.
+    start: u64,
+    /// What was seen in each step.
+    parts: Vec<Part<R::Seen>>,
+    /// What a step reads is read into this.
+    lines: Vec<u8>,
 }
 
-/// Where the first line begins behind an offset.
-fn next_line(log: &Log, from: u64) -> Result<u64> {
-    let mut at = from;
-    while at < log.len() {
-        let step = WINDOW.min(log.len() - at);
-        let bytes = log.read(Span { offset: at, len: step })?;
-        if let Some(newline) = memchr::memchr(b'\n', &bytes) {
-            return Ok(at + newline as u64 + 1);
-        }
-        at += step;
-    }
-    Ok(log.len())
+/// What was seen in one piece of a file.
+struct Part<S> {
+    records: Vec<S>,
+    odd: u64,
+    remarks: Vec<Remark>,
 }
+
+impl<R: Reading> End<R>
+where
+    R::Seen: Clone,
+{
+    /// Nothing is read yet.
+    pub(crate) fn of((log, remark): (Log, Option<Remark>)) -> Self {
+        Self { start: log.len(), log, remark, parts: Vec::new(), lines: Vec::new() }
+    }
+
+    /// Reads on until at least `len` bytes have been read, and another line, from the beginning of a line on. Also returns where that
+    /// is; at 0, all of the file was read at once, and lines have numbers.
+    pub(crate) fn reach(&mut self, len: u64) -> Result<(Log, R, u64)> {
+        let mut seen = Part { records: Vec::new(), odd: 0, remarks: Vec::new() };
+        let each = |found: Indexed<R::Seen>| {
+            seen.records.extend(found.record(&mut seen.odd, &mut seen.remarks));
+        };
+        let is_begun = self.read_on(len, each)?;
+        let log = self.log.part(Span { offset: 0, len: self.log.len() })?;
+        if !is_begun {
+            let (log, reading) = read((log, self.remark.take()))?;
+            return Ok((log, reading, 0));
+        }
+        self.parts.push(seen);
+        let mut reading = R::default();
+        for part in self.parts.iter().rev() {
+            for seen in &part.records {
+                reading.take(0, seen.clone());
+            }
+            let overview = reading.overview();
+            overview.odd += part.odd;
+            lines::add_remarks(&mut overview.remarks, &part.remarks);
+        }
+        reading.finish(&log)?;
+        Ok((log, reading, self.start))
+    }
+
+    /// The lines in front of what was read so far, from the one on that is `len` bytes in front of the end. Returns whether that is
+    /// not the file's first: then there is nothing to do but to read all.
+    fn read_on(&mut self, len: u64, mut each: impl FnMut(Indexed<R::Seen>)) -> Result<bool> {
+        let from = self.log.len().saturating_sub(len).min(self.start.saturating_sub(STEP_MIN));
+        let start = line_start(&self.log, from, &mut self.lines)?;
+        if start == 0 {
+            return Ok(false);
+        }
+        let span = Span { offset: start, len: self.start - start };
+        if span.len <= STEP_MAX {
+            self.log.read_into(span, &mut self.lines)?;
+            lines::index_in_memory(&self.log, (&self.lines, start), R::see, R::is_record, |_, found| {
+                each(found)
+            })?;
+        } else {
+            lines::index(&self.log.part(span)?, R::see, R::is_record, |_, found| each(found))?;
+        }
+        self.start = start;
+        Ok(true)
+    }
+}
+
+/// Where the line begins that an offset lies in; what is looked at is read into `window`.
+fn line_start(log: &Log, offset: u64, window: &mut Vec<u8>) -> Result<u64> {
+    let mut end = offset;
+    while end > 0 {
+        let step = WINDOW.min(end);
+        log.read_into(Span { offset: end - step, len: step }, window)?;
+        if let Some(newline) = memchr::memrchr(b'\n', window) {
+            return Ok(end - step + newline as u64 + 1);
+        }
+        end -= step;
+    }
+    Ok(0)
+}
+
+/// So much is read at least when more of a file's end is wanted.
+const STEP_MIN: u64 = 64 << 10;
+
+/// So much is read at once and on one thread: starting others, and giving them memory, takes longer than they save.
+const STEP_MAX: u64 = 4 << 20;
 
 /// So much of a file's head and of its end is looked at.
 const WINDOW: u64 = 64 << 10;

@@ -467,6 +467,13 @@ pub struct Conversation {
     pub stop: Option<Stop>,
 }
 
+impl Conversation {
+    /// Leaves out all messages but the last ones.
+    pub(crate) fn keep_last(&mut self, messages: usize) {
+        self.messages.drain(..self.messages.len().saturating_sub(messages));
+    }
+}
+
 /// Why a conversation doesn't go back to its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -12,7 +12,7 @@ use crate::transcript::{
 };
 
 /// What of a record is kept in mind.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) line: u64,
     pub(crate) span: Span,
@@ -42,7 +42,7 @@ impl Default for Node {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Tool {
     Call { id: Box<str>, name: Box<str> },
     Result { id: Box<str>, is_error: Option<bool> },

@@ -18,7 +18,7 @@ use crate::parse::{Parser, Typed};
 use crate::read_options::{ReadOptions, RecoveryMode};
 use crate::report::{DamageKind, Report, Span};
 use crate::scan::{Candidates, Prefilter};
-use crate::source::{Buffer, Bytes, Chunk, Ranges, Tail};
+use crate::source::{Buffer, Bytes, Chunk, Ranges, Tail, read_all_at};
 use crate::verdict::Rules;
 
 /// Opens a regular file for reading, and nothing else: a FIFO would wait for a writer that never comes.
@@ -88,6 +88,9 @@ pub struct Record<'a, T> {
     /// The record.
     pub value: T,
 }
+
+/// So many bytes that were read are copied rather than left where they are: with room around them.
+const COPIED_MAX: usize = 64 << 10;
 
 impl Log {
     /// Opens with the default options; see [`ReadOptions`].
@@ -596,7 +599,16 @@ impl Log {
             Bytes::File { file, .. } => {
                 let mut buffer = Buffer::default();
                 let got = buffer.fill(file, from, len).map_err(Error::io("read", &self.path))?;
-                if got < len { Err(shrunk((len - got) as u64)) } else { Ok(buffer.to_vec()) }
+                match got {
+                    _ if got < len => Err(shrunk((len - got) as u64)),
+                    // What is copied needs as much memory again, which takes longer than copying.
+                    COPIED_MAX.. => {
+                        let mut bytes = buffer.into_vec();
+                        bytes.shrink_to_fit();
+                        Ok(bytes)
+                    }
+                    _ => Ok(buffer.to_vec()),
+                }
             }
             bytes => {
                 let lines = bytes.as_slice().unwrap_or_default();
@@ -606,6 +618,28 @@ impl Log {
                 if found.len() < len { Err(shrunk((len - found.len()) as u64)) } else { Ok(found) }
             }
         }
+    }
+
+    /// The same into memory that is used again: for reading one piece after the other, without giving back what the last one took.
+    /// `bytes` then holds the span's bytes and nothing else; after an error, anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_into(&self, span: Span, bytes: &mut Vec<u8>) -> Result<()> {
+        let Bytes::File { file, .. } = &self.bytes else {
+            *bytes = self.read(span)?;
+            return Ok(());
+        };
+        let shrunk = |missing| Error::Shrunk { path: self.path.clone(), missing };
+        let end = span.offset.saturating_add(span.len);
+        if end > self.len() {
+            return Err(shrunk(end - self.len()));
+        }
+        bytes.resize(span.len as usize, 0);
+        let (got, outcome) = read_all_at(file, bytes, span.offset);
+        outcome.map_err(self.io("read"))?;
+        if got < bytes.len() { Err(shrunk((bytes.len() - got) as u64)) } else { Ok(()) }
     }
 
     pub(crate) fn rules(&self) -> Rules {

@@ -389,18 +389,24 @@ impl Buffer {
             let behind = (space.as_ptr().addr() as u64).wrapping_sub(offset) % PAGE_LEN;
             self.start = if (1..APART as u64).contains(&behind) { APART - behind as usize } else { 0 };
         }
-        let space = &mut space[self.start..self.start + wanted];
-        while self.len < wanted {
-            let done = self.len - before;
-            match positioned_read(file, &mut space[self.len..], offset + done as u64) {
-                Ok(0) => break,
-                Ok(got) => self.len += got,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(self.len - before)
+        let (got, outcome) = read_all_at(file, &mut space[self.start + before..][..len], offset);
+        self.len += got;
+        outcome.map(|()| got)
     }
+}
+
+/// Fills a buffer from an offset on. Returns how much of it; less at the file's end, or where reading failed.
+pub(crate) fn read_all_at(file: &File, buffer: &mut [u8], offset: u64) -> (usize, io::Result<()>) {
+    let mut done = 0;
+    while done < buffer.len() {
+        match positioned_read(file, &mut buffer[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(got) => done += got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (done, Err(error)),
+        }
+    }
+    (done, Ok(()))
 }
 
 impl Deref for Buffer {

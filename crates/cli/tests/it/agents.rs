@@ -149,6 +149,31 @@ fn the_end_of_a_session_is_that_of_all_of_it() {
 }
 
 #[test]
+fn whose_a_session_is_does_not_depend_on_how_much_of_it_is_shown() {
+    let place = Place::new();
+    let folder = place.path("user/.claude/projects/p");
+    fs::create_dir_all(&folder).unwrap();
+    let item = json!({ "type": "response_item", "timestamp": "2026-08-21T08:00:00Z", "payload": {
+        "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "codex's" }],
+    } });
+    let user = json!({ "type": "user", "message": { "role": "user", "content": "claude's" } });
+    let id = "0b7d3c1e-0000-4000-8000-000000000001";
+    let file = folder.join(format!("{id}.jsonl"));
+    // What no agent writes, and what one does in whose folder it isn't.
+    for (lines, code, text) in
+        [(format!("{user}\n"), 1, None), (format!("{item}\n{user}\n"), 0, Some("codex's"))]
+    {
+        fs::write(&file, lines).unwrap();
+        for args in [&["show", id][..], &["show", id, "--tail", "5"], &["show", id, "--tail", "0"]] {
+            let done = place.annals(args).check(code);
+            let is_shown = args.last() != Some(&"0");
+            assert!(text.is_none_or(|text| done.out.contains(text) == is_shown), "{args:?}: {}", done.out);
+            assert!(!done.out.contains("claude's"), "{args:?}");
+        }
+    }
+}
+
+#[test]
 fn a_conversation_that_was_left_is_shown_by_its_end() {
     let place = Place::new();
     let record = |uuid: &str, parent: &str| {

@@ -31,7 +31,7 @@ pub(crate) const BARE: [&str; 7] = [
 ];
 
 /// A record as the index sees it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Seen {
     pub(super) span: Option<Span>,
     pub(super) hash: u64,
@@ -49,6 +49,7 @@ pub(crate) struct Seen {
     pub(super) ordinal: Option<u64>,
 }
 
+#[derive(Clone)]
 pub(super) struct Tokens {
     pub(super) total: Usage,
     pub(super) last: Option<Usage>,
@@ -56,7 +57,7 @@ pub(super) struct Tokens {
     pub(super) hash: u64,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Meta {
     pub(super) id: Option<String>,
     pub(super) cwd: Option<String>,

@@ -166,6 +166,71 @@ fn the_end_of_a_large_file_is_found_without_what_is_in_front_of_it() {
 }
 
 #[test]
+fn the_end_is_the_same_however_long_lines_are_and_whatever_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.jsonl");
+    let mut parent = String::from("null");
+    let mut claude = |number: usize, text: &str, tool: bool| {
+        let id = format!("\"u{number}\"");
+        let content = match tool {
+            true => format!("[{{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":\"{text}\"}}]"),
+            false => format!("\"{number} {text}\""),
+        };
+        let line = format!(
+            "{{\"parentUuid\":{parent},\"uuid\":{id},\"sessionId\":\"s\",\"type\":\"user\",\"message\":{{\"role\":\"user\",\"content\":{content}}}}}"
+        );
+        parent = id;
+        line
+    };
+    let codex = |number: usize, text: &str, tool: bool| {
+        let payload = match tool {
+            true => format!(
+                "{{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":\"{number} {text}\"}}"
+            ),
+            false => format!(
+                "{{\"type\":\"message\",\"role\":\"user\",\"content\":[{{\"type\":\"input_text\",\"text\":\"{number} {text}\"}}]}}"
+            ),
+        };
+        format!("{{\"timestamp\":\"2026-08-21T08:00:00Z\",\"type\":\"response_item\",\"payload\":{payload}}}")
+    };
+    let lens = [10, 3000, 40, 900_000, 200, 70_000, 65_400, 10, 10, 300_000, 5000, 10, 1_500_000, 30];
+    for is_codex in [false, true] {
+        let mut text = String::new();
+        for number in 0..120 {
+            let len = lens[number % lens.len()];
+            let (said, is_tool) = ("word ".repeat(len / 5), len > 60_000);
+            text.push_str(&match is_codex {
+                true => codex(number, &said, is_tool),
+                false => claude(number, &said, is_tool),
+            });
+            text.push_str(if number % 31 == 30 { "\nnonsense\n\n[1]\n" } else { "\n" });
+        }
+        // With a last line that lacks its newline, and without one.
+        for bytes in [&text[..text.len() - 1], &text, &text[..text.len() - 20]] {
+            fs::write(&path, bytes).unwrap();
+            let whole = Transcript::open(&path).unwrap().unwrap();
+            let all = whole.conversation().messages;
+            assert!(all.len() > 70);
+            for count in [1, 2, 5, 20, 60, all.len(), 1000] {
+                let (end, conversation) = Transcript::open_end(&path, folder.path(), count).unwrap().unwrap();
+                let expected = all[all.len().saturating_sub(count)..].iter();
+                let expected: Vec<_> = expected.map(|index| whole.message(*index).unwrap()).collect();
+                let found = conversation.messages.iter().map(|index| end.message(*index).unwrap());
+                let found: Vec<_> = found.collect();
+                let said = |messages: &[annals_formats::transcript::Message]| -> Vec<(u64, String)> {
+                    messages.iter().map(|message| (message.span.offset, message.text())).collect()
+                };
+                assert!(said(&found) == said(&expected), "{} of {count}", whole.agent());
+                // What was read tells of no more damage than there is, each only once.
+                let (some, most) = (end.overview(), whole.overview());
+                assert!(some.remarks.iter().all(|remark| most.remarks.contains(remark)));
+                assert!(some.remarks.len() <= most.remarks.len() && some.odd <= most.odd);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_cut_anywhere_changes_only_the_last_record() {
     let folder = tempfile::tempdir().unwrap();
     let cut = folder.path().join("cut.jsonl");

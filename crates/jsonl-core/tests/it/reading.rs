@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::ops::ControlFlow;
 
 use jsonl_core::{
-    DamageKind, Error, Line, Loaded, Log, ReadOptions, RecoveryMode, Seals, Source, Verdict, scan,
+    DamageKind, Error, Line, Loaded, Log, ReadOptions, RecoveryMode, Seals, Source, Span, Verdict, scan,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -638,4 +638,41 @@ fn tiny_limits_are_accounted_for_everywhere() {
             }
         }
     }
+}
+
+#[test]
+fn any_span_is_read_wherever_the_file_is() {
+    let bytes = every_kind(1 << 20);
+    let place = Place::with(&bytes);
+    let len = bytes.len() as u64;
+    for source in [Source::Chunks, Source::Map] {
+        let log = ReadOptions::new().source(source).open(&place.path).unwrap();
+        // Longer and shorter than the one before, at the ends, and around what is copied and what isn't.
+        let mut held = vec![7; 10];
+        for (offset, span_len) in [
+            (0, len),
+            (5, 0),
+            (len, 0),
+            (3, 1 << 16),
+            (4097, (1 << 16) - 1),
+            (1, 1 << 19),
+            (len - 9, 9),
+            (0, 1),
+        ] {
+            let span = Span { offset, len: span_len };
+            let expected = &bytes[offset as usize..(offset + span_len) as usize];
+            assert!(log.read(span).unwrap() == expected, "{source:?} {span:?}");
+            log.read_into(span, &mut held).unwrap();
+            assert!(held == expected, "{source:?} {span:?}");
+        }
+        for span in [Span { offset: len, len: 1 }, Span { offset: u64::MAX, len: u64::MAX }] {
+            assert!(matches!(log.read(span), Err(Error::Shrunk { .. })), "{source:?}");
+            assert!(matches!(log.read_into(span, &mut held), Err(Error::Shrunk { .. })), "{source:?}");
+        }
+    }
+    let log = ReadOptions::new().source(Source::Chunks).open(&place.path).unwrap();
+    OpenOptions::new().write(true).open(&place.path).unwrap().set_len(1000).unwrap();
+    let span = Span { offset: 900, len: 200 };
+    assert!(matches!(log.read(span), Err(Error::Shrunk { missing: 100, .. })));
+    assert!(matches!(log.read_into(span, &mut Vec::new()), Err(Error::Shrunk { missing: 100, .. })));
 }
