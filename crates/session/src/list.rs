@@ -3,9 +3,9 @@
 //! Listing costs a look at each file's size and time; only those that are shown are opened, at the head for the
 //! key and the title, and at the end for the counts.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jsonl_core::{Log, scan};
@@ -192,9 +192,17 @@ pub struct List {
 struct Candidate {
     name: String,
     place: Place,
-    path: PathBuf,
     len: u64,
     changed: SystemTime,
+}
+
+impl Candidate {
+    /// Of a file that has such a name; `None` if it isn't there: no link is a session, nor is a folder, whatever its name.
+    fn of(name: &str, place: Place, found: io::Result<Metadata>) -> Option<Self> {
+        let found = found.ok().filter(Metadata::is_file)?;
+        let changed = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        Some(Self { name: name.to_owned(), place, len: found.len(), changed })
+    }
 }
 
 impl Store {
@@ -237,7 +245,8 @@ impl Store {
             {
                 continue;
             }
-            match self.look_at(&candidate, options.titles) {
+            let path = self.path_of(&candidate);
+            match self.look_at(&candidate, &path, options.titles) {
                 Ok(listed) => {
                     let is_wanted = wanted.is_none_or(|wanted| listed.key.contains(wanted))
                         && listed.messages >= options.messages_min;
@@ -249,7 +258,7 @@ impl Store {
                 }
                 // Moved or deleted meanwhile.
                 Err(error) if error.is_not_found() => {}
-                Err(error) => list.unlisted.push(Unlisted { path: candidate.path, error }),
+                Err(error) => list.unlisted.push(Unlisted { path, error }),
             }
         }
         Ok(list)
@@ -266,10 +275,9 @@ impl Store {
             let entry = entry.map_err(Error::io("list", dir))?;
             let file_name = entry.file_name();
             let Some(name) = file_name.to_str().and_then(|name| name.strip_suffix(SUFFIX)) else { continue };
-            if is_name(name)
-                && let Some(candidate) = candidate(name, Place::Active, entry.path())
-            {
-                candidates.push(candidate);
+            if is_name(name) {
+                // Asked of the folder, the system needn't look for it by its path.
+                candidates.extend(Candidate::of(name, Place::Active, entry.metadata()));
             }
         }
         Ok(())
@@ -288,14 +296,23 @@ impl Store {
             let Some(name) = file_name.to_str().filter(|name| is_name(name)) else { continue };
             for number in numbered(&entry.path())? {
                 let path = entry.path().join(format!("{number}{SUFFIX}"));
-                candidates.extend(candidate(name, Place::Archived(number), path));
+                candidates.extend(Candidate::of(name, Place::Archived(number), fs::symlink_metadata(path)));
             }
         }
         Ok(())
     }
 
-    fn look_at(&self, candidate: &Candidate, titles: bool) -> Result<Listed> {
-        let log = self.inner.open_log(&candidate.path)?;
+    fn path_of(&self, candidate: &Candidate) -> PathBuf {
+        match candidate.place {
+            Place::Active => self.inner.active_path(&candidate.name),
+            Place::Archived(number) => {
+                self.inner.archive_dir(&candidate.name).join(format!("{number}{SUFFIX}"))
+            }
+        }
+    }
+
+    fn look_at(&self, candidate: &Candidate, path: &Path, titles: bool) -> Result<Listed> {
+        let log = self.inner.open_log(path)?;
         let header = read::header(&log)?;
         let end = read::end(&log)?;
         let state = end.as_ref().map(read::End::state).unwrap_or_default();
@@ -306,7 +323,7 @@ impl Store {
         Ok(Listed {
             key: key.unwrap_or_else(|| candidate.name.clone()),
             place: candidate.place,
-            path: candidate.path.clone(),
+            path: path.to_owned(),
             len: candidate.len,
             changed: candidate.changed,
             created: header.as_ref().and_then(|header| time::parse(&header.created)),
@@ -323,13 +340,6 @@ impl Store {
 
 fn is_name(name: &str) -> bool {
     decode_key(name).is_some() || key::is_long_name(name)
-}
-
-fn candidate(name: &str, place: Place, path: PathBuf) -> Option<Candidate> {
-    // No link is a session, nor is a folder, whatever its name.
-    let found = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
-    let changed = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-    Some(Candidate { name: name.to_owned(), place, path, len: found.len(), changed })
 }
 
 /// The first thing that a user said, on one line; looked for at the head of the log only.
