@@ -152,3 +152,17 @@ fn small_memories_and_those_who_want_none_have_none() {
     memory.compact().unwrap();
     assert!(!checkpoint_of(&place).exists(), "it was that of the file before");
 }
+
+#[test]
+fn damage_at_the_end_does_not_keep_it_away() {
+    let place = large();
+    let text = fs::read_to_string(&place.path).unwrap();
+    // Another text than the one that the checksum is of.
+    fs::write(&place.path, text.replace("fact 4990 ", "Fact 4990 ")).unwrap();
+    let memory: Memory = place.options().accept_loss(true).open(&place.path).unwrap();
+    memory.close().unwrap();
+    fs::remove_file(checkpoint_of(&place)).unwrap();
+    place.open().close().unwrap();
+    assert!(checkpoint_of(&place).exists());
+    assert!(!check_same(&place).contains(&4991));
+}
