@@ -114,6 +114,7 @@ mod salvage;
 pub mod scan;
 mod source;
 mod transaction;
+mod utf8;
 pub mod verdict;
 mod writer;
 

@@ -5,7 +5,6 @@ use std::str;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use simdutf8::basic::from_utf8;
 
 use crate::checksum::{self, Seal};
 use crate::line::RawLine;
@@ -14,6 +13,7 @@ use crate::report::{Damage, DamageKind, Report, Span, excerpt};
 use crate::salvage;
 use crate::scan;
 use crate::source::LongLine;
+use crate::utf8::from_utf8;
 use crate::verdict::{self, Frame, Rules, Seals};
 
 /// What a line gave.

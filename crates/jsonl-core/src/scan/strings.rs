@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::vector::{BLOCK_LEN, first_special, into_string};
 use super::{Fault, FaultKind, escape_end, skip_plain};
+use crate::utf8::from_utf8;
 
 /// What is shorter is looked at byte by byte sooner than by what looks at many.
 const SHORT: usize = 64;
@@ -92,7 +93,7 @@ pub(super) fn decode(text: &[u8], start: usize) -> Result<(Cow<'_, str>, usize),
 
 /// Of content without escapes.
 fn plain(content: &[u8]) -> Cow<'_, str> {
-    simdutf8::basic::from_utf8(content).map_or_else(|_| String::from_utf8_lossy(content), Cow::Borrowed)
+    from_utf8(content).map_or_else(|_| String::from_utf8_lossy(content), Cow::Borrowed)
 }
 
 /// Copies what is before the next quote, backslash or control byte, and gives its offset, or the length of `text`.

@@ -18,13 +18,15 @@
 pub(super) use content::pass_content;
 pub(super) use pair::Pair;
 
+use crate::utf8::from_utf8;
+
 mod content;
 mod pair;
 
 /// The bytes as a string, if they are UTF-8: checked with vectors, which is several times faster than
 /// [`String::from_utf8`] where not all of it is ASCII.
 pub(super) fn into_string(bytes: Vec<u8>) -> Option<String> {
-    simdutf8::basic::from_utf8(&bytes).ok()?;
+    from_utf8(&bytes).ok()?;
     // SAFETY: they have just been found to be UTF-8, and nobody else holds them.
     Some(unsafe { String::from_utf8_unchecked(bytes) })
 }
