@@ -95,6 +95,8 @@ fn damage(index: &Path, step: &Step, copy: &mut Option<Vec<u8>>, rules: Rules, e
     };
     match step {
         Step::Delete => fs::remove_file(index).unwrap(),
+        // Nothing is left of it since the last cut.
+        Step::Cut(_) | Step::Flip(_) if bytes.is_empty() => {}
         Step::Cut(at) => fs::write(index, &bytes[..usize::from(*at) % bytes.len()]).unwrap(),
         Step::Flip(at) => {
             let at = usize::from(*at) % bytes.len();

@@ -7,6 +7,9 @@ use super::strings::{decode, unescape_lossy};
 use super::vector::{first_special_in_words, into_string, pass_content};
 use super::*;
 
+/// Of many cases, every how many-th is tried: all of them, or in Miri, where each takes a thousand times as long, a few.
+const SOME: usize = if cfg!(miri) { 211 } else { 1 };
+
 /// The slow twin: `serde_json` checking a text without building it, which accepts just the grammar.
 fn serde_accepts(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok() && serde_json::from_slice::<&serde_json::value::RawValue>(text).is_ok()
@@ -200,7 +203,6 @@ proptest! {
         prop_assert_eq!(first_special_in_words(&bytes), naive);
     }
 
-    /// Checked with vectors, or by the standard library.
     #[test]
     fn content_is_passed_as_byte_by_byte(
         pieces in prop::collection::vec(
@@ -246,6 +248,7 @@ proptest! {
         prop_assert!(is_end || rest.len() <= 64 || !is_quick, "{} at {at}", text.escape_debug());
     }
 
+    /// Checked with vectors, or by the standard library.
     #[test]
     fn bytes_become_a_string_if_they_are_one(text in ".{0,80}", at in 0_usize..200, byte in 0_u8..) {
         let mut bytes = text.into_bytes();
@@ -283,7 +286,7 @@ fn unescaping_at_once_and_piece_by_piece_agree() {
     let pieces =
         ["a", "é", "漢", r"\n", r"\\", r"\u00e9", r"\ud83d\ude00", r"\ud83d", r"\q", "\\é", r"\u12", &far];
     let mut state = 1_u32;
-    for _ in 0..5000 {
+    for _ in 0..5000 / SOME {
         let mut text = String::new();
         for _ in 0..8 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -309,7 +312,7 @@ fn check_decode(text: &[u8]) {
 
 #[test]
 fn strings_of_every_length_are_decoded_in_one_pass() {
-    for len in 0..2_000 {
+    for len in (0..2_000).step_by(SOME) {
         let plain = "y".repeat(len);
         for text in [
             format!("\"{plain}\""),
@@ -329,7 +332,7 @@ fn strings_of_every_length_are_decoded_in_one_pass() {
 
 #[test]
 fn four_hexadecimal_digits_are_a_number_or_none() {
-    for code in 0..=0xFFFF_u32 {
+    for code in (0..=0xFFFF_u32).step_by(SOME) {
         assert_eq!(hex4(Some(format!("{code:04x}").as_bytes())), Some(code));
         assert_eq!(hex4(Some(format!("{code:04X}").as_bytes())), Some(code));
     }
@@ -408,6 +411,7 @@ fn a_member_is_found_as_deep_as_the_walk_goes() {
 
 /// Searching the rest again at each of so many members would take minutes.
 #[test]
+#[cfg_attr(miri, ignore = "millions of members")]
 fn the_rest_is_searched_once() {
     let equal = format!("{{\"x\":1,{}\"y\":2}}", "\"role\":\"u\",".repeat(2_000_000));
     let found = values(equal.as_bytes(), ["x", "role"]);
@@ -415,6 +419,7 @@ fn the_rest_is_searched_once() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "a thousand long texts, several times each")]
 fn the_last_member_of_a_name_is_found_near_and_far() {
     let long = "x y\\n".repeat(FAR);
     for between in
