@@ -136,8 +136,9 @@ impl Transcript {
     }
 
     /// Reads the last messages of a conversation, without reading what is in front of them where that can be helped. Of a
-    /// transcript that is not read whole, lines have no numbers, and the overview is that of its end. Where that end is nothing but lines
-    /// that stand in the file already, in the same order, they are taken for new ones.
+    /// transcript that is not read whole, lines have no numbers, and the overview is that of its end. Where the end may be lines that
+    /// stand in the file already, which the times of the records in front of it tell, all is read: in records without a time, and in
+    /// those of one minute, such lines are taken for new ones.
     ///
     /// # Errors
     ///
@@ -210,9 +211,13 @@ impl Transcript {
             // A way back that ends with a record that follows none is a whole conversation.
             let is_tree = matches!(found, Self::ClaudeCode(_) | Self::Pi(_));
             let is_whole = is_tree && conversation.stop.is_none() && count > 0;
+            let is_enough = count >= messages || is_whole;
             // Lines that were written again can only be told from new ones by what is in front of them.
-            let is_told = !is_beside && !found.overview().goes_back;
-            if ((count >= messages || is_whole) && is_told) || start == 0 {
+            let mut is_told = !is_beside && !found.overview().goes_back;
+            if let Some(first) = found.overview().start.filter(|_| is_enough && is_told && start > 0) {
+                is_told = !end.is_younger_in_front(first)?;
+            }
+            if (is_enough && is_told) || start == 0 {
                 conversation.keep_last(messages);
                 return Ok((found, conversation));
             }

@@ -1,14 +1,15 @@
 //! How a transcript is read, whoever's it is: all of it, its end, or only its head and its end.
 
 use std::path::Path;
+use std::time::SystemTime;
 
-use jsonl_core::{Log, Span};
+use jsonl_core::{Log, Span, scan};
 
 use crate::error::Result;
 use crate::foreign::Remark;
 use crate::lines::{self, Indexed};
 use crate::packed;
-use crate::transcript::{Glance, Overview};
+use crate::transcript::{Glance, Overview, is_late};
 
 /// What a reader makes of a file's records, which come to it in the order of the file.
 pub(crate) trait Reading: Default {
@@ -159,6 +160,46 @@ where
         self.start = start;
         Ok(true)
     }
+
+    /// Whether a record in front of what was read was written later than one behind it, the first of which was written at `time`: a sign
+    /// that the end was written again.
+    ///
+    /// Looks at a record here and there, each twice as far from the end of the file as the one before it. That suffices: let the
+    /// file's first `n` bytes stand again at its end, and `x <= n` be how far from the end a record is. It is the copy of the one that
+    /// ends `n - x` bytes from the file's beginning; the record at `2x` is at least `2(n - x)` from there if it is not in the copy, too,
+    /// and so the later one.
+    pub(crate) fn is_younger_in_front(&mut self, mut time: SystemTime) -> Result<bool> {
+        let len = self.log.len();
+        let mut back = 2 * (len - self.start);
+        while back < len {
+            if let Some(found) = time_behind(&self.log, len - back, self.start, &mut self.lines)? {
+                if is_late(found, time) {
+                    return Ok(true);
+                }
+                time = time.min(found);
+            }
+            back = back.saturating_mul(2);
+        }
+        Ok(false)
+    }
+}
+
+/// When the first record was written of those that begin behind an offset, and not far from it; `None` if that is not said.
+fn time_behind(log: &Log, offset: u64, end: u64, window: &mut Vec<u8>) -> Result<Option<SystemTime>> {
+    let mut len = GLIMPSE;
+    loop {
+        log.read_into(Span { offset, len: len.min(end - offset) }, window)?;
+        let from = memchr::memchr(b'\n', window).map_or(window.len(), |newline| newline + 1);
+        let to = memchr::memrchr(b'\n', window).map_or(0, |newline| newline + 1);
+        if from < to || len >= WINDOW_MAX.min(end - offset) {
+            let lines = window.get(from..to).unwrap_or_default().split(|byte| *byte == b'\n');
+            let times = lines.map(lines::bare).filter(|raw| raw.first() == Some(&b'{'));
+            return Ok(times
+                .filter_map(|raw| scan::string_member(raw, "timestamp"))
+                .find_map(|text| lines::parse_time(&text)));
+        }
+        len *= 4;
+    }
 }
 
 /// Where the line begins that an offset lies in; what is looked at is read into `window`.
@@ -174,6 +215,9 @@ fn line_start(log: &Log, offset: u64, window: &mut Vec<u8>) -> Result<u64> {
     }
     Ok(0)
 }
+
+/// So much is read first where a record's time is looked for.
+const GLIMPSE: u64 = 16 << 10;
 
 /// So much is read at least when more of a file's end is wanted.
 const STEP_MIN: u64 = 64 << 10;
@@ -242,7 +286,7 @@ fn put_raw<R: Reading>(reading: &mut R, line: u64, span: Span, raw: &[u8]) {
     let bare = lines::bare(raw);
     let lead = (bare.as_ptr().addr() - raw.as_ptr().addr()) as u64;
     let (raw, span) = (bare, Span { offset: span.offset + lead, len: bare.len() as u64 });
-    let is_whole = || jsonl_core::scan::check(raw, jsonl_core::scan::NESTING_MAX).is_ok();
+    let is_whole = || scan::check(raw, scan::NESTING_MAX).is_ok();
     if raw.first() == Some(&b'{')
         && std::str::from_utf8(raw).is_ok()
         && is_whole()

@@ -126,13 +126,17 @@ pub struct Overview {
 /// Records are written by several threads, and not quite in the order of their times.
 const BACK_MAX: Duration = Duration::from_secs(60);
 
+/// Whether a record that was written at `time` should not stand behind one of `front`.
+pub(crate) fn is_late(front: SystemTime, time: SystemTime) -> bool {
+    front.duration_since(time).is_ok_and(|back| back > BACK_MAX)
+}
+
 impl Overview {
     /// Notes when a record was written.
     pub(crate) fn see_time(&mut self, text: Option<&str>) {
         if let Some(time) = text.and_then(lines::parse_time) {
             self.start = Some(self.start.map_or(time, |start| start.min(time)));
-            let back = self.end.and_then(|end| end.duration_since(time).ok());
-            self.goes_back |= back.is_some_and(|back| back > BACK_MAX);
+            self.goes_back |= self.end.is_some_and(|end| is_late(end, time));
             self.end = self.end.max(Some(time));
         }
     }

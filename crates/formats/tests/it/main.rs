@@ -11,6 +11,9 @@ mod claude_code;
 /// Is every message of Codex read once, although all of them stand there twice?
 mod codex;
 
+/// Are the last messages, read from the end, those that are last when all is read?
+mod ends;
+
 /// What holds for every transcript, whoever wrote it?
 mod every_agent;
 
