@@ -72,22 +72,33 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
                 side("naive, every line to Value", || naive_search(agent, &home, word)),
                 Target::AtLeast(8.0),
             );
-            let job = format!("transcripts search {name} beside rg, {agent}");
-            if !is_beside_rg(&job, table) {
-                continue;
+            let rg = |args: &[&str]| {
+                let mut rg = Command::new("rg");
+                rg.args(["--hidden", "--no-ignore"]).args(args).current_dir(&home.folder);
+                rg
+            };
+            let job = format!("transcripts search --count {name} beside rg, {agent}");
+            if is_beside_rg(&job, table) {
+                // It looks for bytes, also where nobody said them, so only whether there are any is the same.
+                table.compare(
+                    &job,
+                    work,
+                    side("ours", || counts(&program, &home.folder, &["search", "--count", word]) > 0),
+                    side("rg -c", || counts_of_rg(&mut rg(&["-cF", word])) > 0),
+                    Target::AtLeast(1.2),
+                );
             }
-            // It looks for bytes, also where nobody said them, so only whether there are any is the same.
-            table.compare(
-                &job,
-                work,
-                side("ours", || lines(&program, &home.folder, &["search", word]) > 0),
-                side("rg -c", || {
-                    let mut rg = Command::new("rg");
-                    rg.args(["-c", "--hidden", "--no-ignore", word]).current_dir(&home.folder);
-                    !rg.output().unwrap().stdout.is_empty()
-                }),
-                Target::AtLeast(1.2),
-            );
+            let job = format!("transcripts search {name} beside rg -o, {agent}");
+            if name == "frequent" && is_beside_rg(&job, table) {
+                let around = format!(".{{0,40}}{word}.{{0,40}}");
+                table.compare(
+                    &job,
+                    work,
+                    side("ours", || lines(&program, &home.folder, &["search", word]) > 0),
+                    side("rg -o", || lines_of(&rg(&["-o", &around]).output().unwrap().stdout) > 0),
+                    Target::AtLeast(1.2),
+                );
+            }
         }
     }
 }
@@ -101,7 +112,28 @@ fn objects(program: &Path, home: &Path, args: &[&str]) -> Vec<Value> {
 
 /// How many lines it prints for people.
 pub(crate) fn lines(program: &Path, home: &Path, args: &[&str]) -> u64 {
-    printed(program, home, args).iter().filter(|byte| **byte == b'\n').count() as u64
+    lines_of(&printed(program, home, args))
+}
+
+pub(crate) fn lines_of(printed: &[u8]) -> u64 {
+    printed.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// The sum of the counts that it prints, one at the end of a line.
+pub(crate) fn counts(program: &Path, home: &Path, args: &[&str]) -> u64 {
+    sum_of_counts(&printed(program, home, args))
+}
+
+/// The same of ripgrep, which prints nothing where there is nothing, and no path of a single file.
+pub(crate) fn counts_of_rg(rg: &mut Command) -> u64 {
+    let counted = rg.output().unwrap();
+    assert!(matches!(counted.status.code(), Some(0 | 1)), "{counted:?}");
+    sum_of_counts(&counted.stdout)
+}
+
+fn sum_of_counts(printed: &[u8]) -> u64 {
+    let lines = std::str::from_utf8(printed).unwrap().lines();
+    lines.map(|line| line.rsplit(':').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 /// What it prints, which may be nothing.

@@ -7,7 +7,7 @@ use std::process::Command;
 use annals_benches::corpus::{Corpora, Turn};
 use annals_benches::measure::{Table, Target, Work, side};
 
-use crate::agents::{is_beside_rg, lines, program};
+use crate::agents::{counts, counts_of_rg, is_beside_rg, lines, lines_of, program};
 use crate::reading;
 
 /// Of the turns, of which each has the time of a second of the day: one in a day, the first hour's, and none.
@@ -21,15 +21,17 @@ pub(crate) fn run(corpora: &Corpora, folder: &Path, table: &mut Table) {
         let work = Work::Bytes(fs::metadata(path).unwrap().len());
         for (name, word) in WORDS {
             let job = format!("log search {name}, {}", corpus.name);
-            let beside_rg = format!("log search {name} beside rg, {}", corpus.name);
-            if !table.wants(&job) && !table.wants(&beside_rg) {
+            let counted = format!("log search --count {name} beside rg, {}", corpus.name);
+            let shown = format!("log search {name} beside rg -o, {}", corpus.name);
+            if ![&job, &counted, &shown].iter().any(|job| table.wants(job)) {
                 continue;
             }
             if !program.exists() {
                 table.skip(&job, &format!("there is no {}", program.display()));
                 continue;
             }
-            let ours = || lines(&program, home.path(), &["search", word, path.to_str().unwrap()]);
+            let file = path.to_str().unwrap();
+            let ours = || lines(&program, home.path(), &["search", word, file]);
             table.compare(
                 &job,
                 work,
@@ -37,21 +39,28 @@ pub(crate) fn run(corpora: &Corpora, folder: &Path, table: &mut Table) {
                 side("naive typed", || naive(path, word)),
                 Target::AtLeast(target),
             );
-            if !is_beside_rg(&beside_rg, table) {
-                continue;
+            if is_beside_rg(&counted, table) {
+                table.compare(
+                    &counted,
+                    work,
+                    side("ours", || counts(&program, home.path(), &["search", "--count", word, file])),
+                    side("rg -c", || counts_of_rg(Command::new("rg").args(["-cF", word]).arg(path))),
+                    Target::AtLeast(1.2),
+                );
             }
-            table.compare(
-                &beside_rg,
-                work,
-                side("ours", ours),
-                side("rg -c", || {
-                    let counted = Command::new("rg").args(["-cF", word]).arg(path).output().unwrap();
-                    assert!(matches!(counted.status.code(), Some(0 | 1)), "{counted:?}");
-                    // Of none it says nothing.
-                    String::from_utf8(counted.stdout).unwrap().trim().parse().unwrap_or(0)
-                }),
-                Target::AtLeast(1.2),
-            );
+            // One find of a line is shown here, and all of them there: these words stand once in a line.
+            if name == "frequent" && is_beside_rg(&shown, table) {
+                table.compare(
+                    &shown,
+                    work,
+                    side("ours", ours),
+                    side("rg -o", || {
+                        let around = format!(".{{0,40}}{word}.{{0,40}}");
+                        lines_of(&Command::new("rg").args(["-o", &around]).arg(path).output().unwrap().stdout)
+                    }),
+                    Target::AtLeast(1.2),
+                );
+            }
         }
     }
 }

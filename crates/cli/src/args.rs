@@ -293,6 +293,7 @@ inside of an image. In any other log, the strings of each record, names of
 members included. At the end, standard error says how much was searched. Exits
 with 1 where nothing was found. Examples:
   annals search 'connection pool'
+  annals search --count 'connection pool'
   annals search --role user --project api --since 4w timeout
   annals search -i -e 'time(d)? ?out' session.jsonl")]
 pub(crate) struct Search {
@@ -313,6 +314,10 @@ pub(crate) struct Search {
     /// Show so many characters in front of what was found, and behind it
     #[arg(short = 'C', long, value_name = "N", default_value_t = 40)]
     pub(crate) context: usize,
+
+    /// Only say in how many records of each it was found
+    #[arg(short, long, conflicts_with = "context")]
+    pub(crate) count: bool,
 
     /// In transcripts, too, look at all strings of all records
     #[arg(long, conflicts_with = "role")]

@@ -66,6 +66,37 @@ fn several_files_give_what_each_gives_by_itself() {
 }
 
 #[test]
+fn counting_says_how_often_each_is_found_that_has_it() {
+    let place = Place::new();
+    for n in 0..9 {
+        let hits = if n == 4 { 30_000 } else { n };
+        place.file(
+            &format!("many/{n}.jsonl"),
+            "{\"t\":\"no\"}\n".repeat(n) + &"{\"t\":\"a word\",\"word\":1}\n".repeat(hits),
+        );
+    }
+    let count = |more: &[&str]| place.annals(&[&["search", "--count", "word", "many"], more].concat());
+    let expected = "many/1.jsonl:1\nmany/2.jsonl:2\nmany/3.jsonl:3\nmany/4.jsonl:30000\nmany/5.jsonl:5\nmany/6.jsonl:6\nmany/7.jsonl:7\nmany/8.jsonl:8\n";
+    let all = count(&[]).check(0);
+    assert_eq!(all.out, expected);
+    assert!(all.talk.contains("9 files searched"), "{}", all.talk);
+    assert_eq!(count(&["-i"]).check(0).out, expected);
+    assert_eq!(count(&["--limit", "4"]).check(0).out, "many/1.jsonl:1\nmany/2.jsonl:2\nmany/3.jsonl:1\n");
+    let objects = count(&["--json", "--limit", "10"]).check(0).objects();
+    let expected = json!({"schema_version": 1, "path": "many/4.jsonl", "count": 4});
+    assert_eq!((objects.len(), &objects[3]), (4, &expected));
+    assert_eq!(place.annals(&["search", "-c", "nowhere", "many"]).check(1).out, "");
+    assert!(place.annals(&["search", "-c", "-C", "3", "x", "many"]).check(2).talk.contains("--context"));
+    let transcript = testdata("claude-code.jsonl");
+    let shown = place.annals(&["search", "the", &transcript]).check(0).out.lines().count();
+    assert!(shown > 1);
+    let counted = place.annals(&["search", "-c", "the", &transcript]).check(0);
+    assert_eq!(counted.out, format!("{transcript}:{shown}\n"));
+    let object = &place.annals(&["--json", "search", "-c", "the", &transcript]).check(0).objects()[0];
+    assert_eq!((&object["agent"], &object["count"]), (&json!("claude-code"), &json!(shown)));
+}
+
+#[test]
 fn text_is_shown_rather_than_a_role_that_is_just_the_word() {
     let place = Place::new();
     place.file(

@@ -12,7 +12,7 @@ use annals_formats::open_log;
 use annals_session::ListOptions;
 use jsonl_core::{DamageKind, Log, ReadOptions};
 
-use self::finds::Finds;
+use self::finds::{Finds, print_count};
 use self::needle::{Needle, Scope};
 use super::is_by;
 use super::rows::Ids;
@@ -84,6 +84,7 @@ pub(crate) fn run(args: &Search, home: &Home, out: &mut Out) -> Result<Exit, Fai
         look: Look { args, needle: &needle, palette },
         limit: args.limit.unwrap_or(u64::MAX),
         found: 0,
+        counted: 0,
         done: (0, 0),
         interrupted: &interrupted,
         progress: &progress,
@@ -122,6 +123,8 @@ struct Going<'a> {
     look: Look<'a>,
     limit: u64,
     found: u64,
+    /// How many of them are in this file, where that is all that is asked.
+    counted: u64,
     /// Files and bytes.
     done: (u64, u64),
     interrupted: &'a AtomicBool,
@@ -143,7 +146,7 @@ impl Going<'_> {
         let search = |target: &Target| {
             let (mut finds, mut count, mut kept) = (Vec::new(), 0, 0);
             let ended = look.read(target, &options, |found, first_line| {
-                count += found.len() as u64;
+                count += found.len();
                 kept += found.size();
                 finds.push((found, first_line));
                 let is_enough = count >= limit || kept > KEPT_MAX;
@@ -167,7 +170,7 @@ impl Going<'_> {
                     self.progress.bytes_done.fetch_add(target.len, Ordering::Relaxed);
                     let mut all = finds.iter();
                     let printed = all.try_for_each(|(finds, first)| self.print(target, finds, *first, out));
-                    printed.map(|()| self.end(target, searched.ended, out))
+                    printed.and_then(|()| self.end(target, searched.ended, out))
                 }
             };
             if printed.is_err() || self.is_over() {
@@ -198,8 +201,7 @@ impl Going<'_> {
             self.done.1 += looked() - before;
             return Ok(());
         }
-        self.end(target, ended, out);
-        Ok(())
+        self.end(target, ended, out)
     }
 
     /// Prints what was found in a chunk, up to the limit; at once, also of a search that takes long.
@@ -210,19 +212,31 @@ impl Going<'_> {
         first_line: u64,
         out: &mut Out,
     ) -> Result<(), Failure> {
-        let count = (self.limit - self.found).min(finds.len() as u64);
+        let count = (self.limit - self.found).min(finds.len());
         if count == 0 {
             return Ok(());
         }
         self.found += count;
+        if let Finds::Count(_) = finds {
+            self.counted += count;
+            return Ok(());
+        }
         finds.print(target, first_line, count as usize, out)?;
         out.flush()
     }
 
-    fn end(&mut self, target: &Target, ended: Result<Read, Failure>, out: &mut Out) {
+    fn end(&mut self, target: &Target, ended: Result<Read, Failure>, out: &mut Out) -> Result<(), Failure> {
+        let counted = std::mem::take(&mut self.counted);
+        if counted > 0 {
+            print_count(target, counted, out)?;
+            out.flush()?;
+        }
         let read = match ended {
             Ok(read) => read,
-            Err(failure) => return out.complain(&failure),
+            Err(failure) => {
+                out.complain(&failure);
+                return Ok(());
+            }
         };
         self.done.0 += 1;
         self.done.1 += target.len;
@@ -233,6 +247,7 @@ impl Going<'_> {
             let file = name(&target.label);
             out.note(format_args!("{file}: {} above 16 MiB not searched", plural(read.long, "line")));
         }
+        Ok(())
     }
 }
 
@@ -257,7 +272,12 @@ impl Look<'_> {
         let log = open(target, options)?;
         let report = log.candidates(
             &needle.prefilter,
-            |candidates| Finds::of(needle.find_in(candidates, scope), self.palette),
+            |candidates| {
+                if self.args.count {
+                    return Finds::Count(needle.count_in(candidates, scope));
+                }
+                Finds::of(needle.find_in(candidates, scope), self.palette)
+            },
             consume,
         )?;
         let shrunk = log.require_whole(&report).err().map(Failure::from);

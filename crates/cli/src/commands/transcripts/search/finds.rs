@@ -15,6 +15,8 @@ use crate::out::{Out, Paint, Palette};
 pub(super) enum Finds {
     Objects(Vec<Hit>),
     Lines(Lines),
+    /// Only so many.
+    Count(u64),
 }
 
 /// All the text of some lines, each without what stands in front: where, and in which line.
@@ -42,6 +44,16 @@ struct HitObject<'a> {
     behind: &'a str,
 }
 
+#[derive(Serialize)]
+struct CountObject<'a> {
+    path: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'a str>,
+    count: u64,
+}
+
 impl Finds {
     /// For JSON, where there is no palette.
     pub(super) fn of(hits: Vec<Hit>, palette: Option<Palette>) -> Self {
@@ -54,10 +66,11 @@ impl Finds {
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> u64 {
         match self {
-            Self::Objects(hits) => hits.len(),
-            Self::Lines(lines) => lines.ends.len(),
+            Self::Objects(hits) => hits.len() as u64,
+            Self::Lines(lines) => lines.ends.len() as u64,
+            Self::Count(count) => *count,
         }
     }
 
@@ -66,10 +79,11 @@ impl Finds {
         match self {
             Self::Objects(hits) => hits.iter().map(|hit| size_of::<Hit>() + hit.snippet.len()).sum(),
             Self::Lines(lines) => lines.text.len() + size_of_val(&lines.ends[..]),
+            Self::Count(_) => 0,
         }
     }
 
-    /// Prints the first of them. `first_line` is the number of the first line of their chunk.
+    /// Prints the first of them, if they are more than a number. `first_line` is the number of the first line of their chunk.
     pub(super) fn print(
         &self,
         target: &Target,
@@ -82,15 +96,29 @@ impl Finds {
                 hits.iter().take(count).try_for_each(|hit| object(target, first_line, hit, out))
             }
             Self::Lines(lines) => lines.print(target, first_line, count, out),
+            Self::Count(_) => Ok(()),
         }
     }
+}
+
+/// Prints in how many records of a file something was found.
+pub(super) fn print_count(target: &Target, count: u64, out: &mut Out) -> Result<(), Failure> {
+    if out.json {
+        let (path, session) = (&target.path, target.session.as_deref());
+        return out.object(&CountObject { path, agent: agent_of(target), session, count });
+    }
+    out.line(format_args!("{}:{count}", out.paint(Paint::Name, name(&target.label))))
+}
+
+fn agent_of(target: &Target) -> Option<&str> {
+    Some(target.agent).filter(|agent| !agent.is_empty())
 }
 
 fn object(target: &Target, first_line: u64, hit: &Hit, out: &mut Out) -> Result<(), Failure> {
     let [before, found, behind] = hit.snippet.parts();
     out.object(&HitObject {
         path: &target.path,
-        agent: Some(target.agent).filter(|agent| !agent.is_empty()),
+        agent: agent_of(target),
         session: target.session.as_deref(),
         line: first_line + hit.line,
         offset: hit.offset,

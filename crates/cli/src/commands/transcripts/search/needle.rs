@@ -61,7 +61,8 @@ enum What {
 
 impl Needle {
     pub(super) fn new(args: &Search) -> Result<Self, Failure> {
-        let around = args.context;
+        // What is only counted is not shown.
+        let around = if args.count { 0 } else { args.context };
         if args.regexp || args.ignore_case {
             let pattern = if args.regexp { args.text.clone() } else { regex::escape(&args.text) };
             let regex = RegexBuilder::new(&pattern).case_insensitive(args.ignore_case).build();
@@ -75,22 +76,43 @@ impl Needle {
         Ok(Self { what: What::Literal(Box::new(text)), prefilter: Prefilter::new(&args.text), around })
     }
 
+    /// The records that match.
     pub(super) fn find_in(&self, candidates: &mut Candidates<'_>, scope: Scope<'_>) -> Vec<Hit> {
-        let hits = candidates.filter_map(|candidate| {
-            let (snippet, is_damaged, speaker) = match scope {
-                Scope::Strings => {
-                    let (snippet, is_damaged) = self.find_in_line(&candidate)?;
-                    (snippet, is_damaged, None)
-                }
-                Scope::Said(agent, wanted) => self.find_said(&candidate, wanted, |line| said(agent, line))?,
-                Scope::Own(wanted) => self.find_said(&candidate, wanted, |line| {
-                    let message = scan::members(line).find(|member| member.key == b"message")?;
-                    said(Agent::Chat, message.value)
-                })?,
-            };
-            Some(Hit { line: candidate.line, offset: candidate.offset, is_damaged, speaker, snippet })
-        });
-        hits.collect()
+        candidates.filter_map(|candidate| self.hit(&candidate, scope)).collect()
+    }
+
+    /// How many records match.
+    pub(super) fn count_in(&self, candidates: &mut Candidates<'_>, scope: Scope<'_>) -> u64 {
+        let is_hit = |candidate: &Candidate<'_>| {
+            (matches!(scope, Scope::Strings) && self.is_seen_in(candidate))
+                || self.hit(candidate, scope).is_some()
+        };
+        candidates.filter(is_hit).count() as u64
+    }
+
+    fn hit(&self, candidate: &Candidate<'_>, scope: Scope<'_>) -> Option<Hit> {
+        let (snippet, is_damaged, speaker) = match scope {
+            Scope::Strings => {
+                let (snippet, is_damaged) = self.find_in_line(candidate)?;
+                (snippet, is_damaged, None)
+            }
+            Scope::Said(agent, wanted) => self.find_said(candidate, wanted, |line| said(agent, line))?,
+            Scope::Own(wanted) => self.find_said(candidate, wanted, |line| {
+                let message = scan::members(line).find(|member| member.key == b"message")?;
+                said(Agent::Chat, message.value)
+            })?,
+        };
+        Some(Hit { line: candidate.line, offset: candidate.offset, is_damaged, speaker, snippet })
+    }
+
+    /// Whether it can be told without walking through a line that one of its strings has the text, or that the line is damaged and has
+    /// it: the text stands there as it is, and nothing that stands outside of strings is like it. `false` says nothing.
+    fn is_seen_in(&self, candidate: &Candidate<'_>) -> bool {
+        let outside = |byte: &u8| b" +-.:,0123456789[]{}Eaeflnrstu".contains(byte);
+        self.plain().is_some_and(|plain| {
+            let (text, sign) = text_and_sign(candidate);
+            !plain.text.iter().all(outside) && plain.is_at(text, sign)
+        })
     }
 
     /// In what is said in a record, by those that are wanted.

@@ -40,7 +40,7 @@ impl<'a> Plain<'a> {
     }
 
     /// Whether the text stands there as it is, and not in part as the letters of an escape.
-    fn is_at(&self, content: &[u8], at: usize) -> bool {
+    pub(super) fn is_at(&self, content: &[u8], at: usize) -> bool {
         let escape = &content[at.saturating_sub(5)..at];
         content[at..].starts_with(self.text) && !escape.contains(&b'\\')
     }

@@ -16,8 +16,8 @@ fn needle(text: &str, regexp: bool, ignore_case: bool) -> Needle {
 
 fn needle_with(text: &str, regexp: bool, ignore_case: bool, context: usize) -> Needle {
     let (names, filter, role) = (Vec::new(), Filter::default(), Vec::new());
-    let (text, records, limit) = (text.into(), false, None);
-    let args = Search { text, names, filter, role, context, records, regexp, ignore_case, limit };
+    let (text, count, records, limit) = (text.into(), false, false, None);
+    let args = Search { text, names, filter, role, context, count, records, regexp, ignore_case, limit };
     Needle::new(&args).unwrap()
 }
 
@@ -97,7 +97,7 @@ fn find(needle: &Needle, bytes: &[u8]) -> Vec<u64> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.jsonl");
     std::fs::write(&path, bytes).unwrap();
-    let mut lines = Vec::new();
+    let (mut lines, mut counted) = (Vec::new(), 0);
     let log = ReadOptions::new().threads(1).open(&path).unwrap();
     log.candidates(
         &needle.prefilter,
@@ -108,6 +108,13 @@ fn find(needle: &Needle, bytes: &[u8]) -> Vec<u64> {
         },
     )
     .unwrap();
+    let count = |count, _| {
+        counted += count;
+        ControlFlow::Continue(())
+    };
+    log.candidates(&needle.prefilter, |candidates| needle.count_in(candidates, Scope::Strings), count)
+        .unwrap();
+    assert_eq!(counted, lines.len() as u64);
     lines
 }
 
@@ -130,6 +137,29 @@ fn numbers_and_structure_are_not_text() {
     assert_eq!(find(&needle("404", false, false), bytes), [1]);
     assert_eq!(find(&needle("true", false, false), bytes), [1]);
     assert!(find(&needle("\":", false, false), bytes).is_empty());
+}
+
+/// Of every text that could stand outside of strings, or not, in lines in which it does, whole and cut anywhere.
+#[test]
+fn what_is_counted_without_a_walk_is_found_with_one() {
+    let lines = [
+        r#"{"a":404.25e+10,"b":[true,false,null],"c":"404 true, or null d"}"#,
+        r#"{"a":-404,"b": true ,"c":{"d":null}}"#,
+        r#"{"true":"C:\\null","b":"\u006eull \ntrue \u00e9nd","c":"é404"}"#,
+        r#"{"a":"true","crc32":"00000000"}"#,
+        "\u{FEFF}{\"a\":nul,\"b\":\"d\"}",
+    ];
+    for text in ["404", "true", "null", "n", "d", "nd", "or", "u", ", ", "{", "e+1", "ull d", "0e9n", "b"] {
+        let needle = needle(text, false, false);
+        for line in lines {
+            for end in (0..=line.len()).filter(|end| line.is_char_boundary(*end)) {
+                let candidates = || needle.prefilter.candidates(&line.as_bytes()[..end], 0);
+                let found = needle.find_in(&mut candidates(), Scope::Strings).len() as u64;
+                let counted = needle.count_in(&mut candidates(), Scope::Strings);
+                assert_eq!(counted, found, "{text:?} in {}", &line[..end]);
+            }
+        }
+    }
 }
 
 #[test]
@@ -173,7 +203,10 @@ fn check_as_a_pattern(text: &str, line: &str) {
         let literal = needle_with(text, false, false, context);
         let pattern = needle_with(&regex::escape(text), true, false, context);
         for scope in scopes.iter().copied().chain([Scope::Strings, Scope::Own(&[])]) {
-            assert_eq!(shown(&literal, scope), shown(&pattern, scope), "{text:?} in {line}");
+            let hits = shown(&literal, scope);
+            assert_eq!(hits, shown(&pattern, scope), "{text:?} in {line}");
+            let counted = literal.count_in(&mut literal.prefilter.candidates(line.as_bytes(), 1), scope);
+            assert_eq!(counted, hits.len() as u64, "{text:?} in {line}");
         }
     }
 }
