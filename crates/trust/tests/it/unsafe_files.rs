@@ -121,6 +121,8 @@ fn symbolic_links() {
     let link = place.project.join("link");
     symlink(&path, &link).unwrap();
     assert_eq!(reason(&trust, &link), Reason::Link { leads_to: Some(path.clone()) });
+    // Nothing was decided about it, and what it leads to is another file.
+    assert!(matches!(trust.revoke(&link), Err(Error::Unsafe { reason: Reason::Link { .. }, .. })));
     // A folder on the way, near and far.
     let folder = place.root.join("elsewhere");
     symlink(&place.project, &folder).unwrap();
