@@ -2,6 +2,7 @@
 //!
 //! The first run counts the calls. Then each run lets one of them fail, once or from then on. Whatever happens, what was acknowledged
 //! has to be there, nothing that nobody wrote, the next writer has to be let in; and nothing is acknowledged whose sync has failed.
+//! Whoever reads meanwhile is told of an error or sees all that is there, never less.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::place::quick_folder;
 use crate::subject::{Result, Setting, Subject, said};
 use crate::tally::{LANES, Tally, side_by_side};
 use crate::trace::{Action, Call, Ended, Traced};
-use crate::worker::{Job, Mode, Said};
+use crate::worker::{Job, Mode, Said, shown};
 
 /// A signal that comes again and again is one that comes so often.
 const SIGNALS: u32 = 20;
@@ -143,8 +144,12 @@ impl Lane {
     fn decide(&mut self, traced: &Traced, call: &Call, job: &Job) -> Action {
         if call.number == number::WRITE && call.args[0] == 1 {
             let line = traced.bytes(call.args[1], call.args[2]);
-            let said = Said::parse(String::from_utf8_lossy(&line).trim_end());
-            return match said {
+            let line = String::from_utf8_lossy(&line);
+            if let Some(found) = shown(line.trim_end()) {
+                let faults = self.run.ledger.faults(&found).texts.into_iter();
+                self.run.texts.extend(faults.map(|text| format!("it reads and tells of no error: {text}")));
+            }
+            return match Said::parse(line.trim_end()) {
                 Some(said) => self.hear(said, job),
                 None => Action::Let,
             };

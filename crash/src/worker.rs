@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jsonl_core::Durability;
 
+use crate::ledger::Found;
 use crate::subject::{Result, Setting, Subject, by_name, said};
 
 /// Says how long a file may become, in the environment of a worker; it takes the limit on when its store is prepared.
@@ -46,6 +47,14 @@ impl Said {
     }
 }
 
+/// In front of what a store shows.
+const SHOWS: &str = "shows ";
+
+/// What a worker says that its store shows, from a line without its newline.
+pub(crate) fn shown(line: &str) -> Option<Found> {
+    serde_json::from_str(line.strip_prefix(SHOWS)?).ok()
+}
+
 fn say(line: &str) {
     // Who can't be heard is soon killed.
     let _ = io::stdout().lock().write_all(format!("{line}\n").as_bytes());
@@ -74,7 +83,7 @@ pub enum Mode {
     /// So many operations, and then it ends. An error ends it, too.
     Few(u64),
     /// So many operations in one folder after the other, each of them new, until it is killed. After an error it tries the next
-    /// operation, and opens the store again after three.
+    /// operation, and opens the store again after three. Then it reads what is there.
     Folders(u64),
     /// Until an error. It tries once more, and then ends.
     UntilFull,
@@ -147,6 +156,10 @@ pub fn run(args: &[String]) -> Result<()> {
                 subject.prepare(&folder, 2)?;
                 say(&format!("folder {number}"));
                 try_all(subject, &job, &folder, count);
+                // An error is an answer, too.
+                if let Ok(found) = subject.read(&folder, job.setting) {
+                    say(&format!("{SHOWS}{}", serde_json::to_string(&found).map_err(said)?));
+                }
                 say("done");
             }
             Ok(())

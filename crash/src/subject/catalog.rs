@@ -53,7 +53,7 @@ impl Subject for Catalog {
     fn read(&self, folder: &Path, setting: Setting) -> Result<Found> {
         let catalog = options().open(folder.join("catalog"));
         let mut found = Found::new();
-        if !catalog.exists() {
+        if !catalog.log_path().try_exists().map_err(said)? {
             return Ok(found);
         }
         let projection = catalog.projection().map_err(said)?;

@@ -58,7 +58,7 @@ impl Subject for Log {
 /// All records, in each writer's order, and every byte accounted for.
 pub(super) fn read(folder: &Path, setting: Setting) -> Result<Found> {
     let path = folder.join(NAME);
-    if !path.exists() {
+    if !path.try_exists().map_err(said)? {
         return Ok(Found::new());
     }
     let log = jsonl_core::ReadOptions::new().threads(1).open(path).map_err(said)?;

@@ -58,7 +58,7 @@ impl Subject for Memory {
 
     fn read(&self, folder: &Path, setting: Setting) -> Result<Found> {
         let path = folder.join("memory.jsonl");
-        if !path.exists() {
+        if !path.try_exists().map_err(said)? {
             return Ok(Found::new());
         }
         let mut found = Found::new();

@@ -1,5 +1,5 @@
-//! The negative control: what most programs do. It appends without a lock or a look at the end, goes on after an error, and
-//! rewrites its file in place.
+//! The negative control: what most programs do. It appends without a lock or a look at the end, goes on after an error,
+//! rewrites its file in place, and takes a file that can't be looked at for none.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Error, Write};
@@ -45,6 +45,10 @@ impl Subject for Naive {
     }
 
     fn read(&self, folder: &Path, setting: Setting) -> Result<Found> {
+        // What can't be looked at isn't there.
+        if !folder.join(NAME).exists() {
+            return Ok(Found::new());
+        }
         super::log::read(folder, setting)
     }
 }

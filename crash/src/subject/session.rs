@@ -53,11 +53,14 @@ impl Subject for Session {
     fn read(&self, folder: &Path, setting: Setting) -> Result<Found> {
         let dir = folder.join("sessions");
         let mut found = Found::new();
-        if !dir.exists() {
+        if !dir.try_exists().map_err(said)? {
             return Ok(found);
         }
         let store = options().open(dir).map_err(said)?;
         let list = store.list(&annals_session::ListOptions::new().archived(true)).map_err(said)?;
+        if let Some(unlisted) = list.unlisted.first() {
+            return Err(format!("{unlisted:?}"));
+        }
         for listed in list.sessions {
             let session = store.session(&listed.key).map_err(said)?;
             let transcript = session.transcript().map_err(said)?;

@@ -42,8 +42,8 @@ impl Subject for Trust {
 
     fn step(&self, writer: usize, n: u64) -> Step {
         let value = match n % 6 {
-            0 | 2 | 5 => "allowed",
-            3 => "denied",
+            0 | 3 | 5 => "allowed",
+            1 => "denied",
             _ => return Step::Take(file(writer)),
         };
         Step::Set(file(writer), String::from(value))
@@ -67,8 +67,7 @@ impl Subject for Trust {
     fn read(&self, folder: &Path, _setting: Setting) -> Result<Found> {
         let trust = options().open(folder.join("trust.jsonl"));
         let mut found = Found::new();
-        let Ok(entries) = fs::read_dir(folder.join("files")) else { return Ok(found) };
-        for entry in entries {
+        for entry in fs::read_dir(folder.join("files")).map_err(said)? {
             let entry = entry.map_err(said)?;
             let name = entry.file_name().to_string_lossy().into_owned();
             match trust.check(&entry.path()).map_err(said)? {
@@ -92,11 +91,11 @@ impl Handle for Open {
     fn apply(&mut self, n: u64) -> Result<()> {
         let path = self.folder.join(file(self.writer));
         match n % 6 {
-            0 | 2 | 5 => {
+            0 | 3 | 5 => {
                 let seen = self.trust.look(&path).map_err(said)?;
                 self.trust.allow(&path, seen.digest).map(drop).map_err(said)
             }
-            3 => self.trust.deny(&path).map_err(said),
+            1 => self.trust.deny(&path).map_err(said),
             _ => self.trust.revoke(&path).map(drop).map_err(said),
         }
     }

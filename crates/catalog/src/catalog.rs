@@ -1,6 +1,7 @@
 //! A catalog: the log of events, what it says, and everything that can be done to it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -122,9 +123,16 @@ impl Catalog {
     }
 
     /// Whether there is a log.
-    #[must_use]
-    pub fn exists(&self) -> bool {
-        self.log.is_file()
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if that can't be found out.
+    pub fn exists(&self) -> Result<bool> {
+        match fs::metadata(&self.log) {
+            Ok(found) => Ok(found.is_file()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(Error::io("look at", &self.log)(error)),
+        }
     }
 
     pub(crate) fn options(&self) -> &CatalogOptions {
@@ -142,7 +150,7 @@ impl Catalog {
         self.writer()?;
         let path = self.root.join(foreign::PROJECTION);
         // Two who make one at the same time make the same.
-        if !path.exists() {
+        if !path.try_exists().map_err(Error::io("look at", &path))? {
             made.projection = true;
             self.export(&path)?;
         }
@@ -183,7 +191,7 @@ impl Catalog {
     ///
     /// [`Error::NoCatalog`]; [`Error::Log`] when reading fails.
     pub fn verify(&self) -> Result<(Projection, Report)> {
-        if !self.exists() {
+        if !self.exists()? {
             return Err(Error::NoCatalog { root: self.root.clone() });
         }
         let log = self.options.read_options().open(&self.log)?;
@@ -198,7 +206,7 @@ impl Catalog {
     ///
     /// As [`verify`](Self::verify).
     pub fn rebuild(&self) -> Result<(Projection, Report)> {
-        if !self.exists() {
+        if !self.exists()? {
             return Err(Error::NoCatalog { root: self.root.clone() });
         }
         self.writer()?.transact(Durability::Buffer, |transaction| {
@@ -341,7 +349,7 @@ impl Catalog {
         thresholds: Thresholds,
         changed: impl Fn(&str) -> Option<SystemTime>,
     ) -> Result<Vec<Transition>> {
-        if !self.exists() {
+        if !self.exists()? {
             return Ok(Vec::new());
         }
         self.commit(|batch| {

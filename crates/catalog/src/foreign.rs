@@ -49,7 +49,8 @@ impl Drop for ForeignLock {
 /// Waits until sessions-db holds no lock, and holds them itself where that is in use. The log's own lock is held.
 pub(crate) fn lock(root: &Path, wait: Duration) -> Result<ForeignLock> {
     let begun = Instant::now();
-    let is_shared = root.join(PROJECTION).exists();
+    let is_there = |path: &Path| path.try_exists().map_err(Error::io("look at", path));
+    let is_shared = is_there(&root.join(PROJECTION))?;
     let mut lock = ForeignLock::default();
     for name in LOCKS {
         let path = root.join(name);
@@ -65,7 +66,7 @@ pub(crate) fn lock(root: &Path, wait: Duration) -> Result<ForeignLock> {
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                     Err(error) => return Err(Error::io("make", &path)(error)),
                 }
-            } else if !path.exists() {
+            } else if !is_there(&path)? {
                 break;
             }
             let Some(holder) = holder(&path)? else { continue };

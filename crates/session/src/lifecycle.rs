@@ -9,7 +9,7 @@ use jsonl_core::Durability;
 use crate::error::{Error, Result};
 use crate::rewrite::remove_if_empty;
 use crate::session::Session;
-use crate::store::{Inner, sync_folder};
+use crate::store::{Inner, found_at, sync_folder};
 
 /// What was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Session {
         let from = self.inner.active_path(&self.name);
         let dir = self.inner.archive_dir(&self.name);
         self.inner.with_names(|_| {
-            if !is_there(&from)? {
+            if found_at(&from)?.is_none() {
                 let is_archived = !self.archives()?.is_empty();
                 let key = self.key.to_string();
                 return Err(if is_archived { Error::Archived { key } } else { Error::NotFound { key } });
@@ -68,7 +68,7 @@ impl Session {
         let to = self.inner.active_path(&self.name);
         let dir = self.inner.archive_dir(&self.name);
         self.inner.with_names(|_| {
-            if is_there(&to)? {
+            if found_at(&to)?.is_some() {
                 return Err(Error::Exists { key: self.key.to_string() });
             }
             let numbers = self.archives()?;
@@ -106,7 +106,7 @@ impl Session {
                 remove_if_empty(&dir);
                 return Ok(deleted);
             }
-            if is_there(&path)? {
+            if found_at(&path)?.is_some() {
                 deleted.active = self.alone(|| remove(&path))?;
             }
             deleted.archived = self.remove_numbered(&self.inner.archive_dir(&self.name))?;
@@ -142,15 +142,6 @@ impl Session {
         let done = handle.writer.transact(Durability::Buffer, |_| work());
         self.inner.forget(&self.name);
         done
-    }
-}
-
-/// Whether there is a file. One that can't be looked at is not taken for gone.
-fn is_there(path: &Path) -> Result<bool> {
-    match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io("look at", path)(error)),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::key::{self, SUFFIX, decode_key};
 use crate::message;
 use crate::read::{self, Window};
 use crate::record::{Kind, Parent};
-use crate::store::{Place, Store, numbered};
+use crate::store::{Place, Store, found_at, numbered};
 use crate::time;
 
 /// Of a title, so many characters are given.
@@ -197,9 +197,11 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Of a file that has such a name; `None` if it isn't there: no link is a session, nor is a folder, whatever its name.
-    fn of(name: &str, place: Place, found: io::Result<Metadata>) -> Option<Self> {
-        let found = found.ok().filter(Metadata::is_file)?;
+    /// Of a file that has such a name; `None` if it is none: no link is a session, nor is a folder, whatever its name.
+    fn of(name: &str, place: Place, found: &Metadata) -> Option<Self> {
+        if !found.is_file() {
+            return None;
+        }
         let changed = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         Some(Self { name: name.to_owned(), place, len: found.len(), changed })
     }
@@ -213,14 +215,14 @@ impl Store {
     /// [`Error::Io`] when the store's folder can't be listed. A session that can't be read is in
     /// [`List::unlisted`].
     pub fn list(&self, options: &ListOptions) -> Result<List> {
-        let mut candidates = Vec::new();
+        let (mut candidates, mut list) = (Vec::new(), List::default());
         if options.active {
-            self.active_candidates(&mut candidates)?;
+            self.active_candidates(&mut candidates, &mut list.unlisted)?;
         }
         if options.archived {
             self.archived_candidates(&mut candidates)?;
         }
-        let mut list = List { total: candidates.len(), ..List::default() };
+        list.total = candidates.len() + list.unlisted.len();
         candidates.retain(|candidate| {
             options.since.is_none_or(|since| candidate.changed >= since)
                 && options.until.is_none_or(|until| candidate.changed < until)
@@ -264,7 +266,7 @@ impl Store {
         Ok(list)
     }
 
-    fn active_candidates(&self, candidates: &mut Vec<Candidate>) -> Result<()> {
+    fn active_candidates(&self, candidates: &mut Vec<Candidate>, unlisted: &mut Vec<Unlisted>) -> Result<()> {
         let dir = &self.inner.dir;
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
@@ -275,9 +277,19 @@ impl Store {
             let entry = entry.map_err(Error::io("list", dir))?;
             let file_name = entry.file_name();
             let Some(name) = file_name.to_str().and_then(|name| name.strip_suffix(SUFFIX)) else { continue };
-            if is_name(name) {
-                // Asked of the folder, the system needn't look for it by its path.
-                candidates.extend(Candidate::of(name, Place::Active, entry.metadata()));
+            if !is_name(name) {
+                continue;
+            }
+            // Asked of the folder, the system needn't look for it by its path.
+            match entry.metadata() {
+                Ok(found) => candidates.extend(Candidate::of(name, Place::Active, &found)),
+                // Moved or deleted meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let path = entry.path();
+                    let error = Error::io("look at", &path)(error);
+                    unlisted.push(Unlisted { path, error });
+                }
             }
         }
         Ok(())
@@ -296,7 +308,9 @@ impl Store {
             let Some(name) = file_name.to_str().filter(|name| is_name(name)) else { continue };
             for number in numbered(&entry.path())? {
                 let path = entry.path().join(format!("{number}{SUFFIX}"));
-                candidates.extend(Candidate::of(name, Place::Archived(number), fs::symlink_metadata(path)));
+                let found = found_at(&path)?;
+                candidates
+                    .extend(found.and_then(|found| Candidate::of(name, Place::Archived(number), &found)));
             }
         }
         Ok(())

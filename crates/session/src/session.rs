@@ -19,7 +19,7 @@ use crate::message::{self, Message};
 use crate::read::{self, ReadReport};
 use crate::record::Parent;
 use crate::rewrite::remove_if_empty;
-use crate::store::{Inner, Place, name_of, sync_folder};
+use crate::store::{Inner, Place, found_at, name_of, sync_folder};
 use crate::view::{self, Cursor, Entry, History, Page, Scope, Transcript};
 
 /// A file that is taken away between two looks is looked for so often.
@@ -104,12 +104,12 @@ impl Session {
     ///
     /// [`Error::Io`] when the store can't be looked into.
     pub fn exists(&self) -> Result<Option<Place>> {
-        let is_file = |place| fs::symlink_metadata(self.path_in(place)).is_ok_and(|found| found.is_file());
-        if let Some(number) = self.archive {
-            return Ok(Some(Place::Archived(number)).filter(|place| is_file(*place)));
+        let place = self.archive.map_or(Place::Active, Place::Archived);
+        if found_at(&self.path_in(place))?.is_some_and(|found| found.is_file()) {
+            return Ok(Some(place));
         }
-        if is_file(Place::Active) {
-            return Ok(Some(Place::Active));
+        if self.archive.is_some() {
+            return Ok(None);
         }
         Ok(self.inner.archives(&self.name)?.last().map(|number| Place::Archived(*number)))
     }
@@ -667,7 +667,7 @@ impl Session {
     fn make(&self, anew: bool) -> Result<()> {
         self.inner.with_names(|_| {
             let path = self.inner.active_path(&self.name);
-            if fs::symlink_metadata(&path).is_ok() {
+            if found_at(&path)?.is_some() {
                 return Ok(());
             }
             if !anew && !self.archives()?.is_empty() {
@@ -685,7 +685,7 @@ impl Session {
     ) -> Result<()> {
         self.inner.with_names(|_| {
             let path = self.inner.active_path(&self.name);
-            if fs::symlink_metadata(&path).is_ok() {
+            if found_at(&path)?.is_some() {
                 return Err(Error::Exists { key: self.key.to_string() });
             }
             let folder = self.inner.dir.join(NEW_FOLDER);

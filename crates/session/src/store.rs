@@ -566,7 +566,9 @@ pub(crate) fn numbered(dir: &Path) -> Result<Vec<u64>> {
         let entry = entry.map_err(Error::io("list", dir))?;
         let name = entry.file_name();
         let number = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse::<u64>().ok());
-        if let Some(number) = number.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file())) {
+        if let Some(number) = number
+            && found_at(&entry.path())?.is_some_and(|found| found.is_file())
+        {
             numbers.push(number);
         }
     }
@@ -584,16 +586,22 @@ pub(crate) fn sync_folder(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What is at a path, if anything is. What can't be looked at is not taken for gone.
+pub(crate) fn found_at(path: &Path) -> Result<Option<fs::Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("look at", path)(error)),
+    }
+}
+
 /// A store makes no links, and follows none: they may lead out of it.
 fn refuse_link(path: &Path) -> Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_symlink() => {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a symbolic link");
-            Err(Error::Io { action: "open", path: path.to_owned(), source })
-        }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("open", path)(error)),
-        _ => Ok(()),
+    if found_at(path)?.is_some_and(|found| found.is_symlink()) {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a symbolic link");
+        return Err(Error::Io { action: "open", path: path.to_owned(), source });
     }
+    Ok(())
 }
 
 /// The name under which a key's files are.

@@ -180,7 +180,7 @@ fn run(rules: Rules, steps: &[(bool, Step)]) {
             }
             Step::Reopen => {}
             Step::Rebuild => {
-                if catalog.exists() {
+                if catalog.exists().unwrap() {
                     catalog.rebuild().unwrap();
                 }
             }
@@ -192,7 +192,7 @@ fn run(rules: Rules, steps: &[(bool, Step)]) {
         if matches!(step, Step::Reopen) || number % 7 == 0 {
             handles[which] = options(rules, number).open(folder.path());
         }
-        if handles[0].exists() {
+        if handles[0].exists().unwrap() {
             let truth = naive_fold(&log_of(&handles[0]), rules);
             assert_no_cycle(&truth);
             let fresh = options(rules, number).open(folder.path());

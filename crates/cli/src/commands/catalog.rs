@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args, home: &Home, out: &mut Out) -> Result<Exit, Failu
     let catalog = options(args).open(place(args, home)?);
     match &args.command {
         CatalogCommand::Init(_) => return upkeep::init(&catalog, args.quiet, out),
-        _ if !catalog.exists() => {
+        _ if !catalog.exists()? => {
             let root = crate::human::path(catalog.root());
             let next = if args.own {
                 "`annals catalog --own init` makes one, and so does its hook"

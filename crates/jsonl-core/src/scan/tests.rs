@@ -380,6 +380,10 @@ fn the_last_of_several_names_is_found_near_and_far() {
             "\"content\":null",
         ] {
             for between in ["", &format!(",\"z\":\"{long}\""), &format!(",\"z\":\"role{long}\"")] {
+                if cfg!(miri) && !between.is_empty() && !(last.is_empty() && first.contains("null")) {
+                    // Miri takes long to walk that far.
+                    continue;
+                }
                 let text = format!("{{{first}{between}{last}}}");
                 check_values(text.as_bytes(), ["role", "content"]);
                 check_values(text.as_bytes(), ["content", "role"]);

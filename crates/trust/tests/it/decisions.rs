@@ -41,6 +41,15 @@ fn what_has_changed_is_said_and_can_be_shown() {
     assert_eq!(check(&trust, &path), "allowed");
     place.file(".envrc", "export A=1\n");
     assert_eq!(check(&trust, &path), "changed", "what was approved before is not any more");
+    // Where the copies can't be looked at, nobody knows that there is none.
+    let folder = copy.parent().unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    fs::write(folder, "").unwrap();
+    assert!(trust.copy_of(approved).is_err());
+    assert!(trust.prune(false).is_err());
+    fs::remove_file(folder).unwrap();
+    trust.prune(false).unwrap();
+    assert_eq!(trust.copy_of(approved).unwrap(), None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use annals_trust::{Decided, Digest, Error, SetVerdict, Trust};
+use annals_trust::{Decided, Digest, Error, Reason, SetVerdict, Trust};
 
 use crate::support::{Place, check};
 
@@ -65,6 +65,19 @@ fn a_set_is_approved_as_one() {
 }
 
 #[test]
+fn a_set_of_one_file_is_a_set() {
+    let place = Place::new();
+    let trust = place.trust();
+    let files = [place.file("a", "ay")];
+    let seen = trust.look_set(&files).unwrap();
+    trust.allow_set(&files, seen.digest).unwrap();
+    assert_eq!((word(&trust, &files), check(&trust, &files[0])), ("allowed", "unknown"));
+    let list = trust.list().unwrap();
+    assert_eq!((list.len(), list[0].is_set, list[0].decision), (1, true, Decided::Allow(seen.digest)));
+    assert_ne!(seen.digest, Digest::of(b"ay"));
+}
+
+#[test]
 fn a_denied_file_denies_its_sets() {
     let place = Place::new();
     let trust = place.trust();
@@ -86,9 +99,16 @@ fn limits_hold() {
     let file = place.file("a", "a");
     let many = vec![file.clone(); annals_trust::FILES_MAX + 1];
     assert!(matches!(trust.check_set(&many), Err(Error::SetLen { .. })));
-    let small = place.options().max_set_len(1).open(&place.store);
-    let files = [file, place.file("b", "b")];
-    assert!(matches!(small.check_set(&files), Err(Error::Unsafe { .. })));
+    assert_eq!(word(&trust, &many[1..]), "unknown");
+    let files = [file, place.file("b", "bees")];
+    let with_limit = |len| place.options().max_set_len(len).open(&place.store);
+    assert_eq!(word(&with_limit(5), &files), "unknown");
+    for len in 0..5 {
+        assert!(matches!(
+            with_limit(len).check_set(&files),
+            Err(Error::Unsafe { reason: Reason::TooLarge { max, .. }, .. }) if max == len
+        ));
+    }
     // A file of the set that is gone.
     fs::remove_file(&files[1]).unwrap();
     assert!(trust.check_set(&files).is_err());

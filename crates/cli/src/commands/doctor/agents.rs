@@ -56,7 +56,8 @@ pub(super) fn look(
     }
     for folder in agents.catalogs() {
         let found = catalog_in(folder);
-        if found.exists() {
+        // What can't be found out, looking at it says.
+        if found.exists().unwrap_or(true) {
             let verify = command_on("annals catalog verify --store", folder);
             catalog::look(CATALOG, &found, 0, &verify, kept, findings);
         }

@@ -14,7 +14,8 @@ use crate::human::plural;
 pub(super) fn own(folder: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) {
     const WHO: &str = "catalog";
     let own = CatalogOptions::new().program("annals").open(folder);
-    if own.exists() {
+    // What can't be found out, looking at it says.
+    if own.exists().unwrap_or(true) {
         let verify = findings.annals("catalog --own verify");
         let beside = len_of_all(folder).saturating_sub(len_of(own.log_path()));
         look(WHO, &own, beside, &verify, kept, findings);
