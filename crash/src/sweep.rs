@@ -1,13 +1,16 @@
 //! Runs the program under `strace`, which lets each of its system calls fail or kills it there, and looks at what it leaves behind.
 //!
 //! Whoever reads the exit code has to be able to rely on it: with 0 the command is done, with anything else either nothing
-//! or all of it. The program itself has to end in order and in time, and the same command has to work afterwards.
+//! or all of it. The program itself has to end in order and in time, and the same command has to work afterwards. Of a command that
+//! reads (`reading`), the answer is the same as ever, or there is none.
+
+mod reading;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 use crate::place::quick_folder;
 use crate::subject::{Result, said};
@@ -120,7 +123,7 @@ const SHELL: Script = script(
 const CONTROL_STEP: usize = 8;
 
 /// How many commands are swept through.
-pub const COMMANDS: usize = SCRIPTS.len();
+pub const COMMANDS: usize = SCRIPTS.len() + reading::SCRIPTS.len();
 
 /// Why this can't be done here, if so.
 pub fn can_sweep() -> Result<()> {
@@ -136,12 +139,18 @@ pub fn can_sweep() -> Result<()> {
 /// Sweeps through every `step`th call of every command. Acknowledged is what ended with 0, refused what told of an error or was killed.
 pub fn sweep(annals: &Path, step: usize, program: Program) -> Result<Tally> {
     if program == Program::Shell {
-        return Lane::new(Path::new("/bin/sh"), &SHELL)?.sweep(step.min(CONTROL_STEP));
+        let shell = Path::new("/bin/sh");
+        let mut tally = Lane::new(shell, &SHELL)?.sweep(step.min(CONTROL_STEP))?;
+        tally.add(Lane::new(shell, &reading::SHELL)?.sweep_reading(step.min(CONTROL_STEP))?);
+        return Ok(tally);
     }
     side_by_side(|lane| {
         let mut tally = Tally::default();
         for script in SCRIPTS.iter().skip(lane).step_by(LANES) {
             tally.add(Lane::new(annals, script)?.sweep(step)?);
+        }
+        for script in reading::SCRIPTS.iter().skip(lane).step_by(LANES) {
+            tally.add(Lane::new(annals, script)?.sweep_reading(step)?);
         }
         Ok(tally)
     })
@@ -172,7 +181,8 @@ impl<'a> Lane<'a> {
         command
     }
 
-    fn sweep(&self, step: usize) -> Result<Tally> {
+    /// Makes what each run begins with.
+    fn set_up(&self) -> Result<()> {
         fs::create_dir(self.place()).map_err(said)?;
         let made = self.in_place("sh").args(["-ec", self.script.setup]).output().map_err(said)?;
         if !made.status.success() {
@@ -180,18 +190,21 @@ impl<'a> Lane<'a> {
         }
         let template = self.folder.path().join("template");
         fs::rename(self.place(), &template).map_err(said)?;
-        self.begin_again()?;
+        self.begin_again()
+    }
+
+    fn sweep(&self, step: usize) -> Result<Tally> {
+        self.set_up()?;
         let before = self.state()?;
-        let counts = self.count()?;
+        let counts = self.count(Some(0))?;
         let after = self.state()?;
         let mut tally = Tally::default();
-        let points = counts.iter().flat_map(|(call, count)| (1..=*count).map(move |nth| (call, nth)));
-        for (call, nth) in points.step_by(step) {
+        for (call, nth) in points(&counts).step_by(step) {
             for fault in FAULTS {
                 self.begin_again()?;
-                let (status, talk) = self.run(call, nth, fault)?;
+                let output = self.run(call, nth, fault)?;
                 tally.times += 1;
-                let mut texts = self.judge(status, &talk, &before, &after, &mut tally)?;
+                let mut texts = self.judge(&output, &before, &after, &mut tally)?;
                 // Whatever it was, it works now.
                 let again = self.annals().output().map_err(said)?;
                 let now = self.state()?;
@@ -257,12 +270,12 @@ impl<'a> Lane<'a> {
         command
     }
 
-    /// How often each call is made.
-    fn count(&self) -> Result<BTreeMap<String, usize>> {
+    /// How often each call is made until the command ends with that code.
+    fn count(&self, code: Option<i32>) -> Result<BTreeMap<String, usize>> {
         let log = self.folder.path().join("calls");
         let traced = self.strace(&["-o", &log.to_string_lossy(), "-e", &format!("trace={CALLS}")]).output();
         let traced = traced.map_err(said)?;
-        if !traced.status.success() {
+        if traced.status.code() != code {
             return Err(format!("{}: {}", self.script.name, String::from_utf8_lossy(&traced.stderr)));
         }
         let mut counts = BTreeMap::new();
@@ -279,37 +292,31 @@ impl<'a> Lane<'a> {
         Ok(counts)
     }
 
-    fn run(&self, call: &str, nth: usize, fault: &str) -> Result<(ExitStatus, String)> {
+    fn run(&self, call: &str, nth: usize, fault: &str) -> Result<Output> {
         let inject = format!("inject={call}:{fault}:when={nth}");
-        let output = self.strace(&["-o", "/dev/null", "-e", &inject]).output().map_err(said)?;
-        Ok((output.status, String::from_utf8_lossy(&output.stderr).into_owned()))
+        self.strace(&["-o", "/dev/null", "-e", &inject]).output().map_err(said)
     }
 
     fn judge(
         &self,
-        status: ExitStatus,
-        talk: &str,
+        output: &Output,
         before: &[String],
         after: &[String],
         tally: &mut Tally,
     ) -> Result<Vec<String>> {
-        let mut texts = Vec::new();
-        // strace ends as the program did.
-        let is_killed = status.signal() == Some(9) || status.code() == Some(137);
-        match status.code() {
-            Some(101 | 134 | 139) => texts.push(format!("it ends with {status}: {talk:.300}")),
-            Some(0) => tally.acknowledged += 1,
-            _ => tally.refused += 1,
-        }
-        if talk.contains("panicked") {
-            texts.push(format!("a panic: {talk:.300}"));
+        let mut texts = disorder(output);
+        let status = output.status;
+        if status.code() == Some(0) {
+            tally.acknowledged += 1;
+        } else {
+            tally.refused += 1;
         }
         let now = self.state()?;
         if status.code() == Some(0) && now != after {
             tally.lost += 1;
             texts.push(format!("it ends with 0 and leaves {now:?}"));
         } else if now != before && now != after {
-            texts.push(format!("it ends with {status}, killed: {is_killed}, and leaves {now:?}"));
+            texts.push(format!("it ends with {status}, killed: {}, and leaves {now:?}", is_killed(status)));
         }
         Ok(texts)
     }
@@ -329,4 +336,27 @@ impl<'a> Lane<'a> {
         words.sort();
         Ok(words)
     }
+}
+
+/// Every call that was counted: its name, and which of those it is.
+fn points(counts: &BTreeMap<String, usize>) -> impl Iterator<Item = (&String, usize)> {
+    counts.iter().flat_map(|(call, count)| (1..=*count).map(move |nth| (call, nth)))
+}
+
+/// strace ends as the program did.
+fn is_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(9) || status.code() == Some(137)
+}
+
+/// How a program must not end.
+fn disorder(output: &Output) -> Vec<String> {
+    let (status, talk) = (output.status, String::from_utf8_lossy(&output.stderr));
+    let mut texts = Vec::new();
+    if matches!(status.code(), Some(101 | 134 | 139)) {
+        texts.push(format!("it ends with {status}: {talk:.300}"));
+    }
+    if talk.contains("panicked") {
+        texts.push(format!("a panic: {talk:.300}"));
+    }
+    texts
 }

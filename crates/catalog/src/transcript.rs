@@ -212,7 +212,7 @@ fn sessions_db_folder(cwd: &Path) -> String {
 ///
 /// # Errors
 ///
-/// [`Error::Io`](crate::Error::Io) if the folder can't be read. One that isn't there has none.
+/// [`Error::Io`](crate::Error::Io) if the folder can't be read, or a file in it can't be looked at. One that isn't there has none.
 pub fn list_transcripts(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -223,11 +223,16 @@ pub fn list_transcripts(folder: &Path) -> Result<Vec<PathBuf>> {
     for entry in entries {
         let entry = entry.map_err(crate::Error::io("read", folder))?;
         let path = entry.path();
-        let metadata = fs::metadata(&path).ok().filter(fs::Metadata::is_file);
-        if let Some(metadata) =
-            metadata.filter(|_| path.extension().is_some_and(|extension| extension == "jsonl"))
-        {
-            found.push((metadata.modified().ok(), path));
+        if path.extension().is_none_or(|extension| extension != "jsonl") {
+            continue;
+        }
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => found.push((metadata.modified().ok(), path)),
+            // Gone meanwhile, or a link to nothing.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(crate::Error::io("look at", &path)(error));
+            }
+            _ => {}
         }
     }
     found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use jsonl_core::{Log, ReadOptions, Result};
@@ -67,14 +68,21 @@ pub(crate) fn find(paths: &[PathBuf], home: &Home, agents: &Agents, out: &mut Ou
 /// The log of a session of the store, or else of an agent, where no file has the name.
 fn named(name: &Path, home: &Home, agents: &Agents, out: &mut Out) -> Result<Option<Found>, Failure> {
     let Some(name) = name.to_str() else { return Ok(None) };
-    let own = || -> Option<Found> {
-        let store = home.store().ok()?;
-        let session = home.session(&store, name).ok()?;
-        let path = session.path().ok()??;
-        let len = fs::metadata(&path).ok()?.len();
-        Some(Found { path, len, session: Some(session.key().to_owned()), transcript: None })
+    let own = || -> Result<Option<Found>, Failure> {
+        let Ok(store) = home.store() else { return Ok(None) };
+        let session = match home.session(&store, name) {
+            Ok(session) => session,
+            Err(failure @ (Failure::Session(annals_session::Error::Io { .. }) | Failure::Log(_))) => {
+                return Err(failure);
+            }
+            // No key can be so.
+            Err(_) => return Ok(None),
+        };
+        let Some(path) = session.path()? else { return Ok(None) };
+        let len = fs::metadata(&path).map_err(|source| cannot("look at", &path, source))?.len();
+        Ok(Some(Found { path, len, session: Some(session.key().to_owned()), transcript: None }))
     };
-    if let Some(own) = own() {
+    if let Some(own) = own()? {
         return Ok(Some(own));
     }
     Ok(agents.resolve(name, out)?.map(|transcript| Found {
@@ -91,7 +99,7 @@ fn search_folder(folder: &Path, depth: usize, found: &mut Vec<Found>, out: &mut 
             format!("{}: more than {DEPTH_MAX} folders deep; name it to look into it", human::path(folder));
         return out.complain(&Failure::Told(Exit::Usage, text));
     }
-    let entries = match fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
+    let entries = match fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
         Ok(entries) => entries,
         Err(source) => return out.complain(&cannot("list", folder, source)),
     };
@@ -99,14 +107,21 @@ fn search_folder(folder: &Path, depth: usize, found: &mut Vec<Found>, out: &mut 
     paths.sort();
     for path in paths {
         // Not through links to folders, but through links to files: a transcript may have been put elsewhere.
-        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-        if metadata.is_dir() {
-            search_folder(&path, depth + 1, found, out);
-        } else if is_log_name(&path)
-            && let Ok(target) = fs::metadata(&path)
-            && target.is_file()
-        {
-            found.push(Found::file(path, target.len()));
+        let looked = match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => {
+                search_folder(&path, depth + 1, found, out);
+                continue;
+            }
+            Ok(_) if !is_log_name(&path) => continue,
+            Ok(metadata) if metadata.is_symlink() => fs::metadata(&path),
+            looked => looked,
+        };
+        match looked {
+            Ok(metadata) if metadata.is_file() => found.push(Found::file(path, metadata.len())),
+            Ok(_) => {}
+            // Gone meanwhile, or a link to nothing.
+            Err(source) if is_gone(&source) => {}
+            Err(source) => out.complain(&cannot("look at", &path, source)),
         }
     }
 }
@@ -141,6 +156,11 @@ pub(crate) fn for_each(
     Ok(())
 }
 
-fn cannot(action: &'static str, path: &Path, source: std::io::Error) -> Failure {
+/// Whether an error says that nothing has the name, or can have it.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename)
+}
+
+pub(crate) fn cannot(action: &'static str, path: &Path, source: io::Error) -> Failure {
     Failure::Log(jsonl_core::Error::Io { path: path.to_owned(), action, source })
 }

@@ -12,7 +12,7 @@ use jsonl_core::{Log, Span};
 
 use crate::error::Result;
 use crate::foreign::Remark;
-use crate::homes::{TranscriptEntry, list_folder, list_transcripts};
+use crate::homes::{TranscriptEntry, list_folder, list_whole};
 use crate::json::Json;
 use crate::lines::{self, text};
 use crate::packed;
@@ -478,10 +478,10 @@ fn image(item: &Json<'_>) -> Image {
 ///
 /// # Errors
 ///
-/// [`Error`](crate::Error) if a folder can't be listed.
+/// [`Error`](crate::Error) if a folder can't be listed, or something in it can't be looked at.
 pub fn subagents(path: &Path) -> Result<Vec<TranscriptEntry>> {
     let folder = path.with_extension("").join("subagents");
-    let mut found = if folder.is_dir() { list_transcripts(&folder)? } else { Vec::new() };
+    let mut found = list_whole(&folder)?;
     let session = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let Some(beside) = path.parent() else { return Ok(found) };
     for entry in list_folder(beside)? {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -23,7 +23,7 @@ const ENDINGS: [&str; 3] = [".jsonl", ".jsonl.archived", ".jsonl.zst"];
 pub struct Home {
     /// What is in it.
     pub keeps: Keeps,
-    /// The folder, which is there.
+    /// The folder, which is there, or can't be looked at.
     pub path: PathBuf,
 }
 
@@ -94,7 +94,7 @@ impl TranscriptEntry {
     }
 }
 
-/// The folders in which agents keep what was said, of those that are there. `environment` gives the value of a variable:
+/// The folders in which agents keep what was said, of those that are there, or of which that can't be told: listing them says why. `environment` gives the value of a variable:
 /// `HOME` (on Windows `USERPROFILE`), and those by which programs are told of another folder: `CLAUDE_CONFIG_DIR`, `CODEX_HOME`,
 /// `GEMINI_CLI_HOME` and `DRUUMEN_SESSIONS_DB_ROOT`. sessions-db keeps its catalog in the project: it is looked for in `PWD` and above.
 /// A variable that is empty counts as not set.
@@ -128,12 +128,27 @@ pub fn homes(environment: impl Fn(&str) -> Option<OsString>) -> Vec<Home> {
     all.push((Keeps::Catalog, folder("DRUUMEN_SESSIONS_DB_ROOT").or_else(|| catalog(&folder("PWD")?))));
     let mut homes: Vec<Home> = all
         .into_iter()
-        .filter_map(|(keeps, path)| Some(Home { keeps, path: path.filter(|path| path.is_dir())? }))
+        .filter_map(|(keeps, path)| Some(Home { keeps, path: path.filter(|path| may_be_folder(path))? }))
         .collect();
     // Two variables may name one folder.
     let mut seen = HashSet::new();
     homes.retain(|home| seen.insert(home.path.canonicalize().unwrap_or_else(|_| home.path.clone())));
     homes
+}
+
+/// Whether there is a folder. One that can't be looked at is not taken for none.
+fn may_be_folder(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(found) => found.is_dir(),
+        Err(error) if is_gone(&error) => false,
+        // Some errors pass.
+        Err(_) => fs::read_dir(path).map_or_else(|error| !is_gone(&error), |_| true),
+    }
+}
+
+/// Whether an error says that there is nothing of a name.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// sessions-db looks so many folders up.
@@ -142,9 +157,13 @@ const CATALOG_LEVELS: usize = 12;
 /// The nearest catalog of sessions-db, in the order in which it looks itself.
 fn catalog(from: &Path) -> Option<PathBuf> {
     let levels = from.ancestors().take(CATALOG_LEVELS);
-    levels
-        .flat_map(|level| [level.join("tickets/_logs"), level.join(".dru-code")])
-        .find(|folder| folder.join("sessions-db.json").is_file())
+    levels.flat_map(|level| [level.join("tickets/_logs"), level.join(".dru-code")]).find(|folder| {
+        match fs::metadata(folder.join("sessions-db.json")) {
+            Ok(found) => found.is_file(),
+            // What is nobody's business here is no project of this user's.
+            Err(error) => !is_gone(&error) && error.kind() != ErrorKind::PermissionDenied,
+        }
+    })
 }
 
 /// The files below a folder that may be transcripts, by their names alone; the one that was changed last first. Links to
@@ -152,12 +171,12 @@ fn catalog(from: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if the folder can't be listed. Folders in it that can't be are passed over; [`list_transcripts_with`] says which.
+/// [`Error::Io`] if the folder can't be listed. What can't be looked at in it is passed over; [`list_transcripts_with`] says what.
 pub fn list_transcripts(folder: &Path) -> Result<Vec<TranscriptEntry>> {
     list_transcripts_with(folder, &mut Vec::new())
 }
 
-/// The same, and adds an error to `unlisted` for each folder in it that can't be listed.
+/// The same, and adds an error to `unlisted` for each folder in it that can't be listed, and each file that can't be looked at.
 ///
 /// # Errors
 ///
@@ -166,11 +185,11 @@ pub fn list_transcripts_with(folder: &Path, unlisted: &mut Vec<Error>) -> Result
     let mut found = Vec::new();
     let mut left = vec![(folder.to_owned(), 0)];
     while let Some((folder, depth)) = left.pop() {
-        let folders = match list_into(&folder, &mut found) {
+        let folders = match list_into(&folder, &mut found, unlisted) {
             Ok(folders) => folders,
-            Err(error) if depth == 0 => return Err(Error::io("list", &folder)(error)),
+            Err(error) if depth == 0 => return Err(error),
             Err(error) => {
-                unlisted.push(Error::io("list", &folder)(error));
+                unlisted.push(error);
                 continue;
             }
         };
@@ -181,22 +200,47 @@ pub fn list_transcripts_with(folder: &Path, unlisted: &mut Vec<Error>) -> Result
     Ok(sorted(found))
 }
 
-/// The same without the folders in it.
-pub(crate) fn list_folder(folder: &Path) -> Result<Vec<TranscriptEntry>> {
-    let mut found = Vec::new();
-    list_into(folder, &mut found).map_err(Error::io("list", folder))?;
-    Ok(sorted(found))
+/// The same of all that is there, or an error. A folder that isn't there has none.
+pub(crate) fn list_whole(folder: &Path) -> Result<Vec<TranscriptEntry>> {
+    let mut unlisted = Vec::new();
+    let found =
+        if may_be_folder(folder) { list_transcripts_with(folder, &mut unlisted)? } else { Vec::new() };
+    unlisted.into_iter().next().map_or(Ok(found), Err)
 }
 
-/// Adds the files in a folder, and returns the folders in it.
-fn list_into(folder: &Path, found: &mut Vec<TranscriptEntry>) -> io::Result<Vec<PathBuf>> {
+/// The same without the folders in it.
+pub(crate) fn list_folder(folder: &Path) -> Result<Vec<TranscriptEntry>> {
+    let (mut found, mut unlisted) = (Vec::new(), Vec::new());
+    list_into(folder, &mut found, &mut unlisted)?;
+    unlisted.into_iter().next().map_or_else(|| Ok(sorted(found)), Err)
+}
+
+/// Adds the files in a folder, and returns the folders in it. What is gone when it is looked at is gone.
+fn list_into(
+    folder: &Path,
+    found: &mut Vec<TranscriptEntry>,
+    unlisted: &mut Vec<Error>,
+) -> Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
-    for entry in fs::read_dir(folder)?.filter_map(std::result::Result::ok) {
-        let (name, Ok(kind)) = (entry.file_name(), entry.file_type()) else { continue };
+    for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
+        let entry = entry.map_err(Error::io("list", folder))?;
+        let mut tell = |error: io::Error| {
+            if !is_gone(&error) {
+                unlisted.push(Error::io("look at", &entry.path())(error));
+            }
+        };
+        let kind = match entry.file_type() {
+            Ok(kind) => kind,
+            Err(error) => {
+                tell(error);
+                continue;
+            }
+        };
         if kind.is_dir() {
             folders.push(entry.path());
             continue;
         }
+        let name = entry.file_name();
         let is_named_so = name.to_str().is_some_and(|name| ENDINGS.iter().any(|end| name.ends_with(end)));
         // Behind a link there may be a file, too.
         let metadata = match (is_named_so, kind.is_symlink()) {
@@ -204,11 +248,13 @@ fn list_into(folder: &Path, found: &mut Vec<TranscriptEntry>) -> io::Result<Vec<
             (true, true) => fs::metadata(entry.path()),
             (true, false) => entry.metadata(),
         };
-        if let Ok(metadata) = metadata
-            && metadata.is_file()
-        {
-            let (len, modified) = (metadata.len(), metadata.modified().ok());
-            found.push(TranscriptEntry { path: entry.path(), len, modified });
+        match metadata {
+            Ok(metadata) if metadata.is_file() => {
+                let (len, modified) = (metadata.len(), metadata.modified().ok());
+                found.push(TranscriptEntry { path: entry.path(), len, modified });
+            }
+            Ok(_) => {}
+            Err(error) => tell(error),
         }
     }
     Ok(folders)

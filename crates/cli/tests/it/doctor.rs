@@ -180,6 +180,38 @@ fn a_store_that_cannot_be_opened_keeps_nothing_else_out() {
     );
 }
 
+/// A link that leads to itself can't be looked at, and isn't nothing.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_looked_at_is_told_and_told_once() {
+    let place = user();
+    let circle = |name: &str| {
+        let path = place.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+    };
+    circle("home/catalog/sessions-db-events.jsonl");
+    circle("user/.codex/sessions");
+    circle("user/.claude/projects/-w/x.jsonl");
+    shut(&place);
+    let told = [("unreadable", "claude-code"), ("unreadable", "codex"), ("unreadable", "catalog")];
+    assert_eq!(findings(&doctor(&place, 1)), told);
+    // Whoever reads says so, too, and reads the rest.
+    for args in [&["ls"][..], &["search", "hi"], &["verify"], &["stats"]] {
+        let ran = place.annals(args);
+        assert_ne!(ran.code, 0, "{args:?}");
+        for name in [".codex/sessions", "x.jsonl"] {
+            assert!(ran.talk.contains(name), "{args:?}: {}", ran.talk);
+        }
+    }
+    circle("user/.pi/agent/sessions/--w--/y.jsonl");
+    for args in [&["import", "--dry-run"][..], &["verify"]] {
+        let folder = place.path("user/.pi/agent/sessions");
+        let ran = place.annals(&[args, &[folder.to_str().unwrap()]].concat());
+        assert!(ran.code != 0 && ran.talk.contains("y.jsonl"), "{args:?}: {}", ran.talk);
+    }
+}
+
 #[test]
 fn what_could_be_given_back_is_no_fault() {
     let place = user();
@@ -209,7 +241,9 @@ fn what_lies_beside_is_counted_too() {
     fs::write(place.path("home/memory.jsonl-somebody's"), [0; 100]).unwrap();
     fs::create_dir_all(place.path("home/sessions/.annals-new/x")).unwrap();
     fs::write(place.path("home/sessions/.annals-new/x/y"), [0; 1000]).unwrap();
-    assert_eq!((of("sessions"), of("memory")), ((sessions.0, sessions.1 + 1000), (memory.0, 100)));
+    fs::create_dir(place.path("home/memory.jsonl.annals-approved")).unwrap();
+    fs::write(place.path("home/memory.jsonl.annals-approved/z"), [0; 10]).unwrap();
+    assert_eq!((of("sessions"), of("memory")), ((sessions.0, sessions.1 + 1000), (memory.0, 110)));
 }
 
 #[test]

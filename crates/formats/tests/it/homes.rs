@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use annals_formats::claude_code::subagents;
 use annals_formats::transcript::Agent;
-use annals_formats::{Keeps, Layout, Transcript, TranscriptEntry, detect_folder, homes, list_transcripts};
+use annals_formats::{
+    Keeps, Layout, Transcript, TranscriptEntry, detect_folder, homes, list_transcripts, list_transcripts_with,
+};
 
 use crate::expected::testdata;
 
@@ -104,6 +106,42 @@ fn circles_of_links_end() {
     std::os::unix::fs::symlink(folder.path(), folder.path().join("again")).unwrap();
     fs::write(folder.path().join("t.jsonl"), "{}\n").unwrap();
     assert_eq!(list_transcripts(folder.path()).unwrap().len(), 1);
+}
+
+/// A link that leads to itself can't be looked at, and isn't nothing.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_looked_at_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let circle = |name: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        path
+    };
+    let unlisted = [circle("a.jsonl"), circle("below/b.jsonl")];
+    circle("c.txt");
+    std::os::unix::fs::symlink("nowhere", folder.path().join("d.jsonl")).unwrap();
+    fs::write(folder.path().join("t.jsonl"), "{}\n").unwrap();
+    let mut errors = Vec::new();
+    let found = list_transcripts_with(folder.path(), &mut errors).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(errors.len(), unlisted.len());
+    for (error, path) in errors.iter().zip(&unlisted) {
+        assert!(error.to_string().contains(&*path.to_string_lossy()), "{error}");
+    }
+    assert!(subagents(&folder.path().join("t.jsonl")).is_err());
+    // So are folders that may hold something.
+    let sessions = circle(".codex/sessions");
+    circle(".codex/tickets/_logs/sessions-db.json");
+    let found = homes(|name| match name {
+        "HOME" => Some(folder.path().into()),
+        "PWD" => Some(folder.path().join(".codex").into()),
+        _ => None,
+    });
+    let paths: Vec<&Path> = found.iter().map(|home| &*home.path).collect();
+    assert_eq!(paths, [&*sessions, &folder.path().join(".codex/tickets/_logs")]);
+    assert!(list_transcripts(&sessions).is_err());
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Catalogs: our own, and those of sessions-db.
 
-use std::fs;
 use std::path::Path;
 
 use annals_catalog::{Catalog, CatalogOptions};
 
-use super::files::{len_of, len_of_all};
+use super::files::len_of_all;
 use super::findings::{Findings, Kind};
 use super::{Kept, at_home, counted};
 use crate::human::plural;
@@ -14,13 +13,17 @@ use crate::human::plural;
 pub(super) fn own(folder: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) {
     const WHO: &str = "catalog";
     let own = CatalogOptions::new().program("annals").open(folder);
-    // What can't be found out, looking at it says.
-    if own.exists().unwrap_or(true) {
+    let exists = match own.exists() {
+        Ok(exists) => exists,
+        Err(error) => return findings.failure(WHO, &error.into()),
+    };
+    if exists {
         let verify = findings.annals("catalog --own verify");
-        let beside = len_of_all(folder).saturating_sub(len_of(own.log_path()));
+        let all = len_of_all(WHO, folder, findings);
+        let beside = all.saturating_sub(findings.len_of(WHO, own.log_path()));
         look(WHO, &own, beside, &verify, kept, findings);
         findings.holder(WHO, "the log", jsonl_core::holder(own.log_path()));
-    } else if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+    } else if !findings.entries(WHO, folder).is_empty() {
         // What lies beside a log is made from it.
         let log = own.log_path().file_name().unwrap_or_default().to_string_lossy();
         let text = format!("{}: its log {log} is gone", at_home(folder));
@@ -44,7 +47,8 @@ pub(super) fn look(
     let holds = counted(&[(projection.len() as u64, "session"), (report.events, "event")]);
     let path = catalog.log_path();
     let paths = vec![catalog.root().to_owned()];
-    kept.push(Kept { who, holds: holds.join(", "), len: len_of(path), beside, paths });
+    let len = findings.len_of(who, path);
+    kept.push(Kept { who, holds: holds.join(", "), len, beside, paths });
     let damaged = report.damaged + report.fused + report.torn.saturating_sub(1);
     if damaged > 0 {
         findings.add(Kind::Damaged, who, plural(damaged, "damaged line"), Some(verify.to_owned()));

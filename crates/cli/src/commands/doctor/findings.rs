@@ -1,11 +1,17 @@
 //! What `doctor` finds: of what kind it is, how bad that is, and what to run next.
 
+use std::fs;
+use std::io;
+use std::path::{MAIN_SEPARATOR, Path};
+
 use annals_formats::transcript::Agent;
 use annals_session::Holder;
 use serde::Serialize;
 
 use crate::agents::OWN;
 use crate::exit::{Exit, Failure};
+use crate::files::{cannot, is_gone};
+use crate::human;
 
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -112,6 +118,40 @@ impl Findings {
 
     pub(super) fn failure(&mut self, who: &'static str, failure: &Failure) {
         self.add(Kind::Unreadable, who, failure.to_string(), None);
+    }
+
+    /// What was looked at; where that failed, nothing, and that is told, unless it has been told of that or of something in it. What isn't
+    /// there is nothing.
+    pub(super) fn looked<T: Default>(
+        &mut self,
+        who: &'static str,
+        action: &'static str,
+        path: &Path,
+        looked: io::Result<T>,
+    ) -> T {
+        looked.unwrap_or_else(|error| {
+            let is_told = || {
+                let told = self.groups.iter().filter(|group| group.kind == Kind::Unreadable);
+                let told = told.flat_map(|group| &group.all);
+                let path = human::path(path);
+                let names = [format!("{path}: "), format!("{path}{MAIN_SEPARATOR}")];
+                told.map(|finding| &finding.text).any(|text| names.iter().any(|name| text.contains(name)))
+            };
+            if !is_gone(&error) && !is_told() {
+                self.failure(who, &cannot(action, path, error));
+            }
+            T::default()
+        })
+    }
+
+    /// Bytes of a file, or of a folder's own list.
+    pub(super) fn len_of(&mut self, who: &'static str, path: &Path) -> u64 {
+        self.looked(who, "look at", path, fs::metadata(path).map(|metadata| metadata.len()))
+    }
+
+    /// What is in a folder.
+    pub(super) fn entries(&mut self, who: &'static str, folder: &Path) -> Vec<fs::DirEntry> {
+        self.looked(who, "list", folder, fs::read_dir(folder).and_then(Iterator::collect))
     }
 
     /// The worst first, and otherwise as they were found.

@@ -1,7 +1,6 @@
 //! What annals keeps itself: all of it, and the stores that are one file each, memory and approvals.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use annals_memory::MemoryOptions;
@@ -11,6 +10,7 @@ use super::files::of_file;
 use super::findings::{Findings, Kind};
 use super::sessions::Sessions;
 use super::{Kept, Look, catalog, counted, permissions};
+use crate::files::is_gone;
 use crate::human::{count, plural};
 use crate::store::Home;
 
@@ -110,20 +110,22 @@ fn trust(path: &Path, kept: &mut Vec<Kept>, findings: &mut Findings) {
     } else if report.torn > 0 {
         findings.add(Kind::Unfinished, WHO, plural(report.torn, "unfinished line"), None);
     }
-    if let Ok(gone) = trust.prune(true)
-        && !gone.is_empty()
-    {
-        let text = format!("{} of files that are gone", plural(gone.len() as u64, "approval"));
-        let next = Some(findings.annals("trust prune"));
-        findings.add(Kind::Space, WHO, text, next);
+    match trust.prune(true) {
+        Ok(gone) if gone.is_empty() => {}
+        Ok(gone) => {
+            let text = format!("{} of files that are gone", plural(gone.len() as u64, "approval"));
+            let next = Some(findings.annals("trust prune"));
+            findings.add(Kind::Space, WHO, text, next);
+        }
+        Err(error) => findings.failure(WHO, &error.into()),
     }
     findings.holder(WHO, "the log", jsonl_core::holder(path));
 }
 
 /// Whether anything has the name, also a link to nothing, or something that can't be looked at.
-fn is_there(path: &Path) -> bool {
+pub(super) fn is_there(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(_) => true,
-        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        Err(error) => !is_gone(&error),
     }
 }

@@ -27,6 +27,8 @@ mod unix {
         ("catalog", "catalog"),
     ];
 
+    const WHO: &str = "permissions";
+
     /// Who may go through a folder.
     const OTHERS: u32 = 0o001;
     const GROUP_AND_OTHERS: u32 = 0o011;
@@ -43,14 +45,14 @@ mod unix {
     }
 
     impl Below {
-        fn walk(&mut self, path: &Path, depth: usize) {
-            // What can't be looked at shows when it is read.
-            let Ok(metadata) = fs::symlink_metadata(path) else { return };
+        fn walk(&mut self, path: &Path, depth: usize, findings: &mut Findings) {
+            let found = findings.looked(WHO, "look at", path, fs::symlink_metadata(path).map(Some));
+            let Some(metadata) = found else { return };
             self.note(&metadata);
             self.unplaced += u64::from(path.to_string_lossy().contains(".annals-tmp-"));
             if metadata.is_dir() && depth < DEPTH_MAX {
-                for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-                    self.walk(&entry.path(), depth + 1);
+                for entry in findings.entries(WHO, path) {
+                    self.walk(&entry.path(), depth + 1, findings);
                 }
             }
         }
@@ -63,8 +65,7 @@ mod unix {
 
     /// annals's own folder: what annals has made in it, and nothing else that may lie there.
     pub(super) fn own(root: &Path, findings: &mut Findings) {
-        const WHO: &str = "permissions";
-        if fs::metadata(root).is_err() {
+        if let Err(error) = fs::metadata(root) {
             // A link to nothing is something; what isn't there yet is nothing.
             if root.is_symlink() {
                 findings.add(
@@ -74,12 +75,13 @@ mod unix {
                     None,
                 );
             }
-            return;
+            // What isn't there is nothing.
+            return findings.looked(WHO, "look at", root, Err(error));
         }
         // Behind a door that is shut, nobody reads what lies open.
         let is_reached = is_reached(root, GROUP_AND_OTHERS, &mut HashMap::new());
         let mut unplaced: BTreeMap<&str, u64> = BTreeMap::new();
-        for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        for entry in findings.entries(WHO, root) {
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_of = |(own, _): &&(&str, &str)| {
                 name.strip_prefix(*own).is_some_and(|rest| rest.is_empty() || rest.starts_with(BESIDE))
@@ -87,7 +89,7 @@ mod unix {
             let Some((_, who)) = OWN.iter().find(is_of) else { continue };
             let path = entry.path();
             let mut below = Below::default();
-            below.walk(&path, 0);
+            below.walk(&path, 0, findings);
             *unplaced.entry(who).or_default() += below.unplaced;
             let shown = at_home(&path);
             let several = |number: u64| match number {
@@ -104,8 +106,9 @@ mod unix {
             }
         }
         let writable = rustix::fs::access(root, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);
-        if writable.is_err() {
-            let text = format!("{}: nothing can be written there", at_home(root));
+        if let Err(error) = writable {
+            let why = std::io::Error::from(error);
+            let text = format!("{}: nothing can be written there: {why}", at_home(root));
             findings.add(Kind::Stuck, WHO, text, Some(command_on("ls -ld", root)));
         }
         for (who, number) in unplaced.into_iter().filter(|(_, number)| *number > 0) {
@@ -120,13 +123,13 @@ mod unix {
     pub(super) fn agents(who: &'static str, all: &[Found], folders: &[PathBuf], findings: &mut Findings) {
         let mut reached = HashMap::new();
         for folder in folders {
-            let inside = all.iter().filter(|found| found.path().starts_with(folder));
-            let open = inside.filter(|found| {
-                let is_open = fs::metadata(found.path()).is_ok_and(|metadata| metadata.mode() & 0o004 != 0);
-                is_open
-                    && found.path().parent().is_some_and(|parent| is_reached(parent, OTHERS, &mut reached))
-            });
-            let open = open.count() as u64;
+            let mut open = 0;
+            for found in all.iter().filter(|found| found.path().starts_with(folder)) {
+                let mode = fs::metadata(found.path()).map(|metadata| metadata.mode());
+                let is_open = findings.looked(who, "look at", found.path(), mode) & 0o004 != 0;
+                let folder = found.path().parent().filter(|_| is_open);
+                open += u64::from(folder.is_some_and(|folder| is_reached(folder, OTHERS, &mut reached)));
+            }
             if open > 0 {
                 let text = format!("{} can be read by every user of this machine", plural(open, "session"));
                 findings.add(Kind::Open, who, text, Some(command_on("chmod go=", folder)));
@@ -139,7 +142,8 @@ mod unix {
         if let Some(is_reached) = known.get(folder) {
             return *is_reached;
         }
-        let passes = fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & by != 0);
+        // What can't be looked at is no door that is shut.
+        let passes = fs::metadata(folder).map_or(true, |metadata| metadata.mode() & by != 0);
         let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let is_reached = passes && absolute.parent().is_none_or(|parent| is_reached(parent, by, known));
         known.insert(folder.to_owned(), is_reached);

@@ -1,12 +1,12 @@
 //! The sessions of the store: their logs, their aliases, and what compactions have kept of them.
 
-use std::fs;
 use std::path::PathBuf;
 
-use annals_session::{List, ListOptions, Listed, Place, Session, Store};
+use annals_session::{List, ListOptions, Listed, Place, Store};
 
-use super::files::{EMPTY, judge, len_of, len_of_all};
+use super::files::{EMPTY, judge, len_of_all};
 use super::findings::{Findings, Kind};
+use super::own::is_there;
 use super::{Kept, Look, at_home, command, command_on};
 use crate::commands::transcripts::examine::{Examined, Of, Target, examine_all};
 use crate::exit::{Exit, Failure};
@@ -40,9 +40,15 @@ impl Sessions {
                 for unlisted in list.unlisted {
                     findings.failure(WHO, &unlisted.error.into());
                 }
-                let removed: Vec<PathBuf> =
-                    list.sessions.iter().flat_map(|listed| removed(&store, listed)).collect();
-                let removed_len = removed.iter().map(|path| len_of(path)).sum();
+                let mut taken_out = Vec::new();
+                for listed in &list.sessions {
+                    match removed(&store, listed) {
+                        Ok(paths) => taken_out.extend(paths),
+                        Err(error) => findings.failure(WHO, &error.into()),
+                    }
+                }
+                let removed = taken_out;
+                let removed_len = removed.iter().map(|path| findings.len_of(WHO, path)).sum();
                 Some(Self { store, all: list.sessions, removed, removed_len })
             }
             Err(failure) => {
@@ -66,7 +72,7 @@ impl Sessions {
             who: WHO,
             holds: self.holds(),
             len: self.len(),
-            beside: len_of_all(self.store.dir()).saturating_sub(self.len()),
+            beside: len_of_all(WHO, self.store.dir(), findings).saturating_sub(self.len()),
             paths: vec![self.store.dir().to_owned()],
         });
         let targets: Vec<Target> =
@@ -105,14 +111,15 @@ impl Sessions {
     /// The store's folder: its aliases, and what lies among the sessions and is none.
     fn names(&self, look: &Look, findings: &mut Findings) {
         let aliases = self.store.log_path();
-        if aliases.exists() {
+        if is_there(&aliases) {
             judge("aliases", &aliases, look, findings);
             findings.holder("aliases", "the log", jsonl_core::holder(&aliases));
         }
         // A folder that isn't there yet has nothing in it; one that can't be listed was told before.
-        for entry in fs::read_dir(self.store.dir()).into_iter().flatten().flatten() {
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if !is_file && entry.file_name().to_string_lossy().ends_with(SUFFIX) {
+        for entry in findings.entries(WHO, self.store.dir()) {
+            // What can't be looked at was told before, too.
+            let is_other = entry.file_type().is_ok_and(|kind| !kind.is_file());
+            if is_other && entry.file_name().to_string_lossy().ends_with(SUFFIX) {
                 let path = at_home(&entry.path());
                 findings.add(
                     Kind::Stuck,
@@ -166,8 +173,7 @@ fn inside(listed: &Listed, examined: &Examined, findings: &mut Findings) {
 }
 
 /// The files with what compactions have taken out of a session. Those of a key are named once, with its active or newest log.
-fn removed(store: &Store, listed: &Listed) -> Vec<PathBuf> {
-    let is_named = |session: &Session| session.exists().is_ok_and(|place| place == Some(listed.place));
-    let session = store.session(&listed.key).ok().filter(is_named);
-    session.and_then(|session| session.removed().ok()).unwrap_or_default()
+fn removed(store: &Store, listed: &Listed) -> annals_session::Result<Vec<PathBuf>> {
+    let session = store.session(&listed.key)?;
+    if session.exists()? == Some(listed.place) { session.removed() } else { Ok(Vec::new()) }
 }

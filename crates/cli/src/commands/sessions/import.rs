@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use annals_formats::{ForeignSession, Keeps, Layout, Transcript, detect_folder, list_transcripts};
+use annals_formats::{ForeignSession, Keeps, Layout, Transcript, detect_folder, list_transcripts_with};
 use annals_session::{Entry, ImportedEntry, ImportedSession, Message, Place, Session, Store, Truncate};
 use serde::Serialize;
 
 use crate::agents::{Agents, Found, spool};
 use crate::args::sessions::Import;
 use crate::exit::{Exit, Failure};
+use crate::files::{cannot, is_gone};
 use crate::human::{name, path, plural};
 use crate::out::{Out, Paint};
 use crate::store::Home;
@@ -125,7 +126,12 @@ impl Source {
 fn sources(args: &Import, out: &mut Out) -> Result<(String, Vec<Source>), Failure> {
     let source = &args.source;
     let shown = path(source);
-    if source.is_dir() {
+    let kind = match fs::metadata(source) {
+        Ok(metadata) => Some(metadata.file_type()),
+        Err(error) if is_gone(&error) => None,
+        Err(error) => return Err(cannot("look at", source, error)),
+    };
+    if kind.is_some_and(|kind| kind.is_dir()) {
         let keeps = match args.from {
             Some(layout) => Some(Keeps::Sessions(layout)),
             None => match Layout::detect(source) {
@@ -143,8 +149,11 @@ fn sources(args: &Import, out: &mut Out) -> Result<(String, Vec<Source>), Failur
                 Ok((layout.to_string(), sources.collect()))
             }
             Some(Keeps::Transcripts(agent)) => {
-                let found = list_transcripts(source)?.into_iter().map(|entry| Found::of(agent, entry));
-                Ok((agent.to_string(), found.map(Source::Transcript).collect()))
+                let mut unlisted = Vec::new();
+                let found = list_transcripts_with(source, &mut unlisted)?;
+                unlisted.into_iter().for_each(|error| out.complain(&error.into()));
+                let found = found.into_iter().map(|entry| Source::Transcript(Found::of(agent, entry)));
+                Ok((agent.to_string(), found.collect()))
             }
             _ => {
                 let why = "holds no sessions of a program that is known; --from says whose they are";
@@ -152,7 +161,8 @@ fn sources(args: &Import, out: &mut Out) -> Result<(String, Vec<Source>), Failur
             }
         };
     }
-    let found = if source.is_file() {
+    let is_file = kind.is_some_and(|kind| kind.is_file());
+    let found = if is_file {
         Found::of_file(source)?
     } else {
         match source.to_str() {
@@ -162,7 +172,7 @@ fn sources(args: &Import, out: &mut Out) -> Result<(String, Vec<Source>), Failur
     };
     match found {
         Some(found) => Ok((found.agent.to_string(), vec![Source::Transcript(found)])),
-        None if source.is_file() => {
+        None if is_file => {
             let text = format!("{shown} is no transcript of an agent that is known");
             Err(Failure::Told(Exit::Findings, text))
         }
