@@ -12,6 +12,31 @@ use crate::agents_corpus::{ABSENT, FREQUENT, Home, RARE, make};
 use annals_benches::corpus::Size;
 use annals_benches::measure::{Table, Target, Work, side};
 
+const SEARCHES: [(&str, &str); 3] = [("rare", RARE), ("frequent", FREQUENT), ("absent", ABSENT)];
+
+/// The jobs of looking for one word.
+struct Search {
+    all: String,
+    counted: String,
+    /// Beside one who shows all finds.
+    shown: Option<String>,
+}
+
+impl Search {
+    fn of(name: &str, agent: &str) -> Self {
+        Self {
+            all: format!("transcripts search {name}, {agent}"),
+            counted: format!("transcripts search --count {name} beside rg, {agent}"),
+            shown: (name == "frequent").then(|| format!("transcripts search {name} beside rg -o, {agent}")),
+        }
+    }
+
+    fn jobs(&self) -> Vec<String> {
+        let first = [self.all.clone(), self.counted.clone()];
+        first.into_iter().chain(self.shown.clone()).collect()
+    }
+}
+
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let program = program();
     let len = match size {
@@ -20,8 +45,11 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
         Size::Full => 1 << 30,
     };
     for agent in ["claude-code", "codex"] {
-        let jobs = ["ls", "stats", "show tail 20", "search rare", "search frequent", "search absent"];
-        if !jobs.iter().any(|job| table.wants(&format!("transcripts {job}, {agent}"))) {
+        let searches = SEARCHES.map(|(name, _)| Search::of(name, agent));
+        let mut jobs: Vec<String> =
+            ["ls", "stats", "show tail 20"].map(|job| format!("transcripts {job}, {agent}")).into();
+        jobs.extend(searches.iter().flat_map(Search::jobs));
+        if !jobs.iter().any(|job| table.wants(job)) {
             continue;
         }
         if !program.exists() {
@@ -64,9 +92,9 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
             side("naive, every line to Value", || naive_tail(agent, largest)),
             Target::AtLeast(8.0),
         );
-        for (name, word) in [("rare", RARE), ("frequent", FREQUENT), ("absent", ABSENT)] {
+        for (search, (_, word)) in searches.iter().zip(SEARCHES) {
             table.compare(
-                &format!("transcripts search {name}, {agent}"),
+                &search.all,
                 work,
                 side("ours", || lines(&program, &home.folder, &["search", word])),
                 side("naive, every line to Value", || naive_search(agent, &home, word)),
@@ -77,22 +105,22 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
                 rg.args(["--hidden", "--no-ignore"]).args(args).current_dir(&home.folder);
                 rg
             };
-            let job = format!("transcripts search --count {name} beside rg, {agent}");
-            if is_beside_rg(&job, table) {
+            if is_beside_rg(&search.counted, table) {
                 // It looks for bytes, also where nobody said them, so only whether there are any is the same.
                 table.compare(
-                    &job,
+                    &search.counted,
                     work,
                     side("ours", || counts(&program, &home.folder, &["search", "--count", word]) > 0),
                     side("rg -c", || counts_of_rg(&mut rg(&["-cF", word])) > 0),
                     Target::AtLeast(1.2),
                 );
             }
-            let job = format!("transcripts search {name} beside rg -o, {agent}");
-            if name == "frequent" && is_beside_rg(&job, table) {
+            if let Some(shown) = &search.shown
+                && is_beside_rg(shown, table)
+            {
                 let around = format!(".{{0,40}}{word}.{{0,40}}");
                 table.compare(
-                    &job,
+                    shown,
                     work,
                     side("ours", || lines(&program, &home.folder, &["search", word]) > 0),
                     side("rg -o", || lines_of(&rg(&["-o", &around]).output().unwrap().stdout) > 0),

@@ -14,7 +14,7 @@ use crate::measure::{Row, head, line, summary};
 pub struct Results {
     /// The day, as `2026-11-21`, or the first and the last one on which rows were measured.
     pub date: String,
-    /// What it was measured on, in words.
+    /// What it was measured on, in words: every machine on which a row was measured, each of them on one.
     pub machine: String,
     /// Every comparison.
     pub rows: Vec<Row>,
@@ -29,13 +29,22 @@ impl Results {
     /// With newer rows in the place of older ones of the same job beside the same thing.
     #[must_use]
     pub fn merged(mut self, newer: Self) -> Self {
+        if newer.rows.is_empty() {
+            return self;
+        }
         let name = |row: &Row| (row.job.clone(), row.beside.as_ref().map(|beside| beside.against.clone()));
         let is_measured_again = |older: &Row| newer.rows.iter().any(|row| name(row) == name(older));
+        let is_all_new = self.rows.iter().all(is_measured_again);
         let date = match self.date.split(" to ").next() {
-            Some(first) if first != newer.date && !self.rows.iter().all(is_measured_again) => {
-                format!("{first} to {}", newer.date)
-            }
+            Some(first) if first != newer.date && !is_all_new => format!("{first} to {}", newer.date),
             _ => newer.date.clone(),
+        };
+        let machine = if is_all_new {
+            newer.machine
+        } else if self.machine.split("; ").any(|machine| machine == newer.machine) {
+            self.machine
+        } else {
+            format!("{}; {}", self.machine, newer.machine)
         };
         for row in newer.rows {
             match self.rows.iter_mut().find(|older| name(older) == name(&row)) {
@@ -43,7 +52,7 @@ impl Results {
                 None => self.rows.push(row),
             }
         }
-        Self { date, machine: newer.machine, rows: self.rows }
+        Self { date, machine, rows: self.rows }
     }
 
     /// As text for `RESULTS.md`.
@@ -163,7 +172,18 @@ mod tests {
         let old = Results { date: String::from("2026-11-21 to 2026-11-23"), ..results };
         let both = old.merged(Results { date: String::from("2026-11-24"), ..Results::of(vec![row("a", 1)]) });
         assert_eq!(both.date, "2026-11-21 to 2026-11-24");
-        let again = both.merged(Results::of(vec![row("a", 1), row("b", 2)]));
+        assert_eq!(both.machine, machine());
+        let on = |machine: &str, job| Results {
+            machine: String::from(machine),
+            ..Results::of(vec![row(job, 1), row("b", 2)])
+        };
+        let [first, second, third] = [on("x", "a"), on("y", "c"), on("y", "a")];
+        let mixed = first.merged(second).merged(third);
+        assert_eq!(mixed.machine, "x; y");
+        assert_eq!(mixed.merged(Results { rows: vec![row("a", 2)], ..on("z", "a") }).machine, "x; y; z");
+        let none = both.merged(Results::of(Vec::new()));
+        assert_eq!(none.date, "2026-11-21 to 2026-11-24");
+        let again = none.merged(Results::of(vec![row("a", 1), row("b", 2)]));
         assert_eq!(again.date, today());
     }
 }

@@ -20,8 +20,10 @@ use crate::map::Map;
 /// processor's cache between two passes.
 pub(crate) const CHUNK_LEN: u64 = 512 << 10;
 
-/// How much is read at a time to find the end of the line that crosses the end of a range.
+/// How much is read first to find the end of the line that crosses the end of a range, and at most then: what is read behind that
+/// end is read again, and costs more than asking the system once more.
 const MORE_LEN: usize = 16 << 10;
+const MORE_LEN_MAX: usize = 32 << 10;
 
 /// Large buffers grow by this, small ones double.
 const STEP_LEN: usize = 256 << 10;
@@ -230,11 +232,19 @@ impl<'a> Ranges<'a> {
         to: u64,
         buffer: &'b mut Buffer,
     ) -> io::Result<Chunk<'b>> {
-        // One byte more in front: it tells whether a line begins right at `from`.
-        let lead = u64::from(from > self.start);
-        let base = from - lead;
-        let wanted = (to - base) as usize;
         buffer.clear();
+        let known = buffer.next_line.take().filter(|next| next.range == from);
+        let (base, lead) = match known {
+            Some(NextLine { line, .. }) if line >= to => {
+                buffer.next_line = Some(NextLine { range: to, line });
+                return Ok(empty_chunk(to));
+            }
+            Some(NextLine { line, .. }) => (line, 0),
+            // One byte more in front: it tells whether a line begins right at `from`.
+            None if from > self.start => (from - 1, 1),
+            None => (from, 0),
+        };
+        let wanted = (to - base) as usize;
         let got = buffer.fill(file, base, wanted)?;
         let missing = ((wanted - got) as u64).min(to - from);
         let first = match lead {
@@ -245,64 +255,78 @@ impl<'a> Ranges<'a> {
                 None => return Ok(Chunk { missing, ..empty_chunk(to) }),
             },
         };
-        if got == wanted && buffer.last() != Some(&b'\n') {
+        if got == wanted && buffer.last() == Some(&b'\n') {
+            buffer.next_line = Some(NextLine { range: to, line: to });
+        } else if got == wanted {
             let line = memrchr(b'\n', &buffer[first..]).map_or(first, |at| first + at + 1);
             let mut step = MORE_LEN;
             loop {
                 let have = buffer.len();
                 let left = (len - base).saturating_sub(have as u64);
                 if have - line > self.max_line_len {
-                    return self.pass_over(file, len, base, first, line, buffer);
+                    return pass_over(&Reading { file, len, base, to }, first, line, buffer);
                 }
                 let more = left.min(step as u64) as usize;
                 let got = buffer.fill(file, base + have as u64, more)?;
                 if let Some(at) = memchr(b'\n', &buffer[have..]) {
-                    buffer.truncate(have + at + 1);
+                    let end = have + at + 1;
+                    buffer.truncate(end);
+                    buffer.next_line = Some(NextLine { range: to, line: base + end as u64 });
                     break;
                 }
                 if got == 0 || got < more {
                     // The end of the file, or of what is left of it.
                     break;
                 }
-                step = (step * 2).min(1 << 20);
+                step = (step * 2).min(MORE_LEN_MAX);
             }
         }
         Ok(Chunk { missing, ..buffer.chunk(base, first) })
     }
+}
 
-    /// The last line, from `line` on, is too long: finds its end without keeping it.
-    fn pass_over<'b>(
-        &self,
-        file: &File,
-        len: u64,
-        base: u64,
-        first: usize,
-        line: usize,
-        buffer: &'b mut Buffer,
-    ) -> io::Result<Chunk<'b>> {
-        let offset = base + line as u64;
-        let head = head_of(&buffer[line..]);
-        let mut line_len = (buffer.len() - line) as u64;
-        let mut terminated = false;
-        let mut window = Buffer::default();
-        while offset + line_len < len {
-            window.clear();
-            let more = (len - offset - line_len).min(CHUNK_LEN) as usize;
-            let got = window.fill(file, offset + line_len, more)?;
-            if let Some(at) = memchr(b'\n', &window) {
-                line_len += at as u64;
-                terminated = true;
-                break;
-            }
-            line_len += got as u64;
-            if got < more {
-                break;
-            }
+/// A range that is being read.
+struct Reading<'a> {
+    file: &'a File,
+    /// The file's.
+    len: u64,
+    /// Of the first byte that was read.
+    base: u64,
+    /// Where the next range begins.
+    to: u64,
+}
+
+/// The last line, from `line` on, is too long: finds its end without keeping it. `first` is the first line's place in the buffer.
+fn pass_over<'b>(
+    range: &Reading<'_>,
+    first: usize,
+    line: usize,
+    buffer: &'b mut Buffer,
+) -> io::Result<Chunk<'b>> {
+    let Reading { file, len, base, to } = *range;
+    let offset = base + line as u64;
+    let head = head_of(&buffer[line..]);
+    let mut line_len = (buffer.len() - line) as u64;
+    let mut terminated = false;
+    let mut window = Buffer::default();
+    while offset + line_len < len {
+        window.clear();
+        let more = (len - offset - line_len).min(CHUNK_LEN) as usize;
+        let got = window.fill(file, offset + line_len, more)?;
+        if let Some(at) = memchr(b'\n', &window) {
+            line_len += at as u64;
+            terminated = true;
+            buffer.next_line = Some(NextLine { range: to, line: offset + line_len + 1 });
+            break;
         }
-        buffer.truncate(line);
-        let long = Some(LongLine { offset, len: line_len, terminated, head });
-        Ok(Chunk { long, ..buffer.chunk(base, first) })
+        line_len += got as u64;
+        if got < more {
+            break;
+        }
     }
+    buffer.truncate(line);
+    let long = Some(LongLine { offset, len: line_len, terminated, head });
+    Ok(Chunk { long, ..buffer.chunk(base, first) })
 }
 
 fn empty_chunk<'a>(offset: u64) -> Chunk<'a> {
@@ -326,9 +350,19 @@ pub(crate) struct Buffer {
     // Where the bytes begin, and how many there are. Invariant: together at most `space.len()`.
     start: usize,
     len: usize,
+    /// What reading one range has told about the next.
+    next_line: Option<NextLine>,
     /// Somebody would have kept it, were it not for so much room. Where that is a long line's, others fill it again: giving it back and taking it anew, among lines
     /// that are long now and then, costs more than all of the reading.
     is_too_large: AtomicBool,
+}
+
+/// Where the first line begins that is not in front of the range that begins at `range`: whoever goes on there has seen the line that
+/// crosses its beginning, and needn't read that again.
+#[derive(Clone, Copy, Debug)]
+struct NextLine {
+    range: u64,
+    line: u64,
 }
 
 impl Buffer {
@@ -501,6 +535,51 @@ mod tests {
             }
             let whole = buffer.to_vec();
             prop_assert!(buffer.into_vec() == whole);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+
+        /// The slow twin looks for the first line of each range itself.
+        #[test]
+        fn who_goes_on_finds_what_who_begins_anew_finds(
+            lines in proptest::collection::vec(
+                prop_oneof![0_usize..200, 100_000..400_000_usize, 500_000..1_800_000_usize, Just(CHUNK_LEN as usize - 1)], 1..9),
+            max_line_len in prop_oneof![Just(1_000_000), Just(300_000), Just(usize::MAX >> 1)],
+            is_terminated in any::<bool>(),
+            gone in prop_oneof![Just(0), 0_u64..3_000_000],
+            start in 0_usize..2,
+            passed_over in proptest::collection::vec(any::<bool>(), 20),
+        ) {
+            let mut bytes: Vec<u8> = lines.iter().flat_map(|len| std::iter::repeat_n(b'x', *len).chain([b'\n'])).collect();
+            if !is_terminated {
+                bytes.pop();
+            }
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&bytes).unwrap();
+            // What was there when it was opened.
+            let len = bytes.len() as u64;
+            file.set_len(len.saturating_sub(gone)).unwrap();
+            let bytes = Bytes::File { file, len };
+            let start = if start == 0 { 0 } else { lines[0] as u64 + 1 };
+            let ranges = Ranges::new(&bytes, start.min(len), max_line_len);
+            let mut buffer = Buffer::default();
+            for index in 0..ranges.count() {
+                if passed_over.get(index as usize) == Some(&true) && index % 3 == 2 {
+                    continue;
+                }
+                let mut anew = Buffer::default();
+                let (found, right) =
+                    (ranges.chunk(index, &mut buffer).unwrap(), ranges.chunk(index, &mut anew).unwrap());
+                prop_assert!(found.bytes == right.bytes, "{index}: {} and {}", found.bytes.len(), right.bytes.len());
+                prop_assert_eq!(found.offset, right.offset);
+                prop_assert_eq!(found.missing, right.missing);
+                let long = |chunk: &Chunk<'_>| {
+                    chunk.long.map(|long| (long.offset, long.len, long.terminated, long.head.bytes().to_vec()))
+                };
+                prop_assert_eq!(long(&found), long(&right));
+            }
         }
     }
 

@@ -170,6 +170,22 @@ fn what_is_no_log_is_left_alone() {
     }
 }
 
+/// Where more lines are damaged than are described, as many of the others have records inside.
+#[test]
+fn what_is_not_described_is_like_what_is() {
+    let place = Place::with("");
+    let (fused, garbage) = ("nonsense {\"a\":1}\n", "nonsense\n");
+    let repair = |lines: String| {
+        fs::write(&place.path, lines).unwrap();
+        RepairOptions::new().dry_run(true).repair(&place.path)
+    };
+    assert!(repair(fused.repeat(1500)).is_ok());
+    // One in fifty is too few, and all of them are counted.
+    let few = [fused, &garbage.repeat(49)].concat().repeat(40);
+    let refused = repair(few).unwrap_err();
+    assert!(matches!(refused, Error::NotALog { records: 40, others: 2000, .. }), "{refused:?}");
+}
+
 #[test]
 fn each_repair_keeps_its_bytes_apart() {
     let place = Place::with("1\nx\n");
