@@ -16,8 +16,10 @@ use crate::place::quick_folder;
 use crate::subject::{Result, said};
 use crate::tally::{LANES, Tally, side_by_side};
 
+const KILL: &str = "signal=SIGKILL";
+
 /// What is done to a call.
-const FAULTS: [&str; 4] = ["signal=SIGKILL", "error=EIO", "error=ENOSPC", "error=EINTR"];
+const FAULTS: [&str; 4] = [KILL, "error=EIO", "error=ENOSPC", "error=EINTR"];
 
 /// The calls that touch files, as strace knows them.
 const CALLS: &str = "%file,read,pread64,write,pwrite64,fsync,fdatasync,ftruncate,flock,fstat,lseek,getdents64,fchmod,fchown,copy_file_range";
@@ -204,7 +206,7 @@ impl<'a> Lane<'a> {
                 self.begin_again()?;
                 let output = self.run(call, nth, fault)?;
                 tally.times += 1;
-                let mut texts = self.judge(&output, &before, &after, &mut tally)?;
+                let mut texts = self.judge(&output, fault, &before, &after, &mut tally)?;
                 // Whatever it was, it works now.
                 let again = self.annals().output().map_err(said)?;
                 let now = self.state()?;
@@ -300,11 +302,12 @@ impl<'a> Lane<'a> {
     fn judge(
         &self,
         output: &Output,
+        fault: &str,
         before: &[String],
         after: &[String],
         tally: &mut Tally,
     ) -> Result<Vec<String>> {
-        let mut texts = disorder(output);
+        let mut texts = disorder(output, fault);
         let status = output.status;
         if status.code() == Some(0) {
             tally.acknowledged += 1;
@@ -349,11 +352,15 @@ fn is_killed(status: ExitStatus) -> bool {
 }
 
 /// How a program must not end.
-fn disorder(output: &Output) -> Vec<String> {
+fn disorder(output: &Output, fault: &str) -> Vec<String> {
     let (status, talk) = (output.status, String::from_utf8_lossy(&output.stderr));
     let mut texts = Vec::new();
     if matches!(status.code(), Some(101 | 134 | 139)) {
         texts.push(format!("it ends with {status}: {talk:.300}"));
+    }
+    // Nobody else kills it but who waits no longer.
+    if is_killed(status) && fault != KILL {
+        texts.push(String::from("it doesn't end"));
     }
     if talk.contains("panicked") {
         texts.push(format!("a panic: {talk:.300}"));

@@ -13,10 +13,12 @@ mkdir p; for f in allowed changed denied unknown; do echo $f > p/$f; done; $A tr
 $A catalog --own init; for n in 1 2; do echo '{"ts":"2026-02-03T08:15:00.098Z","event_id":"evt_'$n'","op":"session_seen","stable_id":"sess_'$n'","payload":{"claude_session_id":"a'$n'","cwd":"/w"}}' >> h/catalog/sessions-db-events.jsonl; done
 mkdir -p .claude/projects/-w; for n in 1 2; do echo '{"type":"user","uuid":"u'$n'","parentUuid":null,"sessionId":"s'$n'","timestamp":"2026-02-03T08:15:00.098Z","cwd":"/w","message":{"role":"user","content":"tok-t'$n'"}}' > .claude/projects/-w/0e1c3b5c-6a4f-4c1e-9c39-00000000000$n.jsonl; done"#;
 
-pub(super) const SCRIPTS: [Script; 20] = [
+pub(super) const SCRIPTS: [Script; 22] = [
     reading("show", "show k"),
     reading("tail", "tail k"),
     reading("show of a transcript", "show 0e1c3b5c-6a4f-4c1e-9c39-000000000001"),
+    reading("show of the last", "show @last"),
+    reading("search of a folder", "search tok .claude"),
     reading("ls", "--json ls --all"),
     reading("search", "search tok"),
     reading("search, counted", "search --count tok"),
@@ -59,7 +61,7 @@ impl Lane<'_> {
                 self.begin_again()?;
                 let output = self.run(call, nth, fault)?;
                 tally.times += 1;
-                let mut texts = disorder(&output);
+                let mut texts = disorder(&output, fault);
                 if let Some(text) = otherwise(&output, &right) {
                     tally.lost += 1;
                     texts.push(text);

@@ -114,7 +114,14 @@ impl Agents {
         if is_last {
             // As lists do: what holds nothing of a session is none.
             let is_session = |found: &Found| {
-                !found.is_subagent && found.glance(&Titles::default()).is_ok_and(|glance| glance.is_some())
+                !found.is_subagent
+                    && match found.glance(&Titles::default()) {
+                        Ok(glance) => glance.is_some(),
+                        Err(failure) => {
+                            out.complain(&failure);
+                            false
+                        }
+                    }
             };
             return Ok(all.into_iter().find(is_session));
         }

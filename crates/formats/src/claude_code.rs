@@ -484,10 +484,8 @@ pub fn subagents(path: &Path) -> Result<Vec<TranscriptEntry>> {
     let mut found = list_whole(&folder)?;
     let session = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let Some(beside) = path.parent() else { return Ok(found) };
-    for entry in list_folder(beside)? {
-        let is_named_so =
-            entry.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("agent-"));
-        if !is_named_so || entry.path == path {
+    for entry in list_folder(beside, "agent-")? {
+        if entry.path == path {
             continue;
         }
         let log = lines::open(&entry.path)?;

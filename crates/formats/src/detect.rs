@@ -6,7 +6,7 @@ use std::path::Path;
 use jsonl_core::{Log, Span, scan};
 
 use crate::error::Result;
-use crate::homes::{Keeps, list_transcripts};
+use crate::homes::{Keeps, list_transcripts_with};
 use crate::layout::Layout;
 use crate::lines;
 use crate::packed;
@@ -175,22 +175,27 @@ const FILES_MAX: usize = 64;
 ///
 /// # Errors
 ///
-/// [`Error::Io`](crate::Error::Io) if it can't be listed.
+/// [`Error::Io`](crate::Error::Io) if it can't be listed, or if nothing is known and something in it can't be read.
 pub fn detect_folder(folder: &Path) -> Result<Option<Keeps>> {
     if is_catalog(&folder.join("sessions-db-events.jsonl")) {
         return Ok(Some(Keeps::Catalog));
     }
-    let mut chat = None;
-    for entry in list_transcripts(folder)?.into_iter().take(FILES_MAX) {
-        // What can't be read doesn't tell.
-        match detect(&entry.path).ok().flatten() {
-            Some(agent @ (Agent::ClaudeCode | Agent::Codex | Agent::Pi | Agent::Gemini)) => {
+    let (mut chat, mut unread) = (None, Vec::new());
+    for entry in list_transcripts_with(folder, &mut unread)?.into_iter().take(FILES_MAX) {
+        // What can't be read doesn't tell; others may.
+        match detect(&entry.path) {
+            Ok(Some(agent @ (Agent::ClaudeCode | Agent::Codex | Agent::Pi | Agent::Gemini))) => {
                 return Ok(Some(Keeps::Transcripts(agent)));
             }
-            found => chat = chat.or(found),
+            Ok(found) => chat = chat.or(found),
+            Err(error) => unread.push(error),
         }
     }
-    Ok(Layout::detect(folder).map(Keeps::Sessions).or(chat.map(Keeps::Transcripts)))
+    let known = Layout::detect(folder).map(Keeps::Sessions).or(chat.map(Keeps::Transcripts));
+    match unread.into_iter().next() {
+        Some(error) if known.is_none() => Err(error),
+        _ => Ok(known),
+    }
 }
 
 /// A log of sessions-db.

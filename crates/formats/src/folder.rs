@@ -37,9 +37,14 @@ pub(crate) fn list(dir: &Path, archived: impl Fn(&str) -> Option<bool>) -> Resul
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.map_err(Error::io("list", dir))?;
-        let is_file = entry.file_type().map_err(Error::io("look at", &entry.path()))?.is_file();
-        if let Some(archived) = entry.file_name().to_str().and_then(&archived).filter(|_| is_file) {
-            found.push(Entry { path: entry.path(), archived });
+        let Some(archived) = entry.file_name().to_str().and_then(&archived) else { continue };
+        match entry.file_type() {
+            Ok(kind) if kind.is_file() => found.push(Entry { path: entry.path(), archived }),
+            // Gone meanwhile.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("look at", &entry.path())(error));
+            }
+            _ => {}
         }
     }
     found.sort();

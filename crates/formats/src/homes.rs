@@ -140,7 +140,8 @@ pub fn homes(environment: impl Fn(&str) -> Option<OsString>) -> Vec<Home> {
 fn may_be_folder(path: &Path) -> bool {
     match fs::metadata(path) {
         Ok(found) => found.is_dir(),
-        Err(error) if is_gone(&error) => false,
+        // Where this user may not go nobody keeps anything of theirs: their home may be another's in a service.
+        Err(error) if is_gone(&error) || error.kind() == ErrorKind::PermissionDenied => false,
         // Some errors pass.
         Err(_) => fs::read_dir(path).map_or_else(|error| !is_gone(&error), |_| true),
     }
@@ -185,9 +186,10 @@ pub fn list_transcripts_with(folder: &Path, unlisted: &mut Vec<Error>) -> Result
     let mut found = Vec::new();
     let mut left = vec![(folder.to_owned(), 0)];
     while let Some((folder, depth)) = left.pop() {
-        let folders = match list_into(&folder, &mut found, unlisted) {
+        let folders = match list_into(&folder, "", &mut found, unlisted) {
             Ok(folders) => folders,
             Err(error) if depth == 0 => return Err(error),
+            Err(Error::Io { source, .. }) if is_gone(&source) => continue,
             Err(error) => {
                 unlisted.push(error);
                 continue;
@@ -208,22 +210,27 @@ pub(crate) fn list_whole(folder: &Path) -> Result<Vec<TranscriptEntry>> {
     unlisted.into_iter().next().map_or(Ok(found), Err)
 }
 
-/// The same without the folders in it.
-pub(crate) fn list_folder(folder: &Path) -> Result<Vec<TranscriptEntry>> {
+/// The same without the folders in it, of the names that begin so.
+pub(crate) fn list_folder(folder: &Path, prefix: &str) -> Result<Vec<TranscriptEntry>> {
     let (mut found, mut unlisted) = (Vec::new(), Vec::new());
-    list_into(folder, &mut found, &mut unlisted)?;
+    list_into(folder, prefix, &mut found, &mut unlisted)?;
     unlisted.into_iter().next().map_or_else(|| Ok(sorted(found)), Err)
 }
 
-/// Adds the files in a folder, and returns the folders in it. What is gone when it is looked at is gone.
+/// Adds the files in a folder whose names begin so, and returns the folders in it. What is gone when it is looked at is gone.
 fn list_into(
     folder: &Path,
+    prefix: &str,
     found: &mut Vec<TranscriptEntry>,
     unlisted: &mut Vec<Error>,
 ) -> Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
         let entry = entry.map_err(Error::io("list", folder))?;
+        let name = entry.file_name();
+        if !name.as_encoded_bytes().starts_with(prefix.as_bytes()) {
+            continue;
+        }
         let mut tell = |error: io::Error| {
             if !is_gone(&error) {
                 unlisted.push(Error::io("look at", &entry.path())(error));
@@ -240,7 +247,6 @@ fn list_into(
             folders.push(entry.path());
             continue;
         }
-        let name = entry.file_name();
         let is_named_so = name.to_str().is_some_and(|name| ENDINGS.iter().any(|end| name.ends_with(end)));
         // Behind a link there may be a file, too.
         let metadata = match (is_named_so, kind.is_symlink()) {

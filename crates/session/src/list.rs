@@ -220,7 +220,7 @@ impl Store {
             self.active_candidates(&mut candidates, &mut list.unlisted)?;
         }
         if options.archived {
-            self.archived_candidates(&mut candidates)?;
+            self.archived_candidates(&mut candidates, &mut list.unlisted)?;
         }
         list.total = candidates.len() + list.unlisted.len();
         candidates.retain(|candidate| {
@@ -295,7 +295,11 @@ impl Store {
         Ok(())
     }
 
-    fn archived_candidates(&self, candidates: &mut Vec<Candidate>) -> Result<()> {
+    fn archived_candidates(
+        &self,
+        candidates: &mut Vec<Candidate>,
+        unlisted: &mut Vec<Unlisted>,
+    ) -> Result<()> {
         let dir = self.inner.dir.join("archive");
         let entries = match fs::read_dir(&dir) {
             Ok(entries) => entries,
@@ -306,11 +310,20 @@ impl Store {
             let entry = entry.map_err(Error::io("list", &dir))?;
             let file_name = entry.file_name();
             let Some(name) = file_name.to_str().filter(|name| is_name(name)) else { continue };
-            for number in numbered(&entry.path())? {
+            let numbers = match numbered(&entry.path()) {
+                Ok(numbers) => numbers,
+                Err(error) => {
+                    unlisted.push(Unlisted { path: entry.path(), error });
+                    continue;
+                }
+            };
+            for number in numbers {
                 let path = entry.path().join(format!("{number}{SUFFIX}"));
-                let found = found_at(&path)?;
-                candidates
-                    .extend(found.and_then(|found| Candidate::of(name, Place::Archived(number), &found)));
+                match found_at(&path) {
+                    Ok(found) => candidates
+                        .extend(found.and_then(|found| Candidate::of(name, Place::Archived(number), &found))),
+                    Err(error) => unlisted.push(Unlisted { path, error }),
+                }
             }
         }
         Ok(())

@@ -130,7 +130,15 @@ fn what_cannot_be_looked_at_is_told() {
     for (error, path) in errors.iter().zip(&unlisted) {
         assert!(error.to_string().contains(&*path.to_string_lossy()), "{error}");
     }
-    assert!(subagents(&folder.path().join("t.jsonl")).is_err());
+    // Whose sub-agents are looked for, others beside it don't matter.
+    let transcript = folder.path().join("t.jsonl");
+    assert_eq!(subagents(&transcript).unwrap(), []);
+    circle("agent-1.jsonl");
+    assert!(subagents(&transcript).is_err());
+    // Where nothing is known, what couldn't be read is to blame.
+    assert!(detect_folder(folder.path()).is_err());
+    copy(&testdata("pi"), &folder.path().join("pi"));
+    assert_eq!(detect_folder(folder.path()).unwrap(), Some(Keeps::Transcripts(Agent::Pi)));
     // So are folders that may hold something.
     let sessions = circle(".codex/sessions");
     circle(".codex/tickets/_logs/sessions-db.json");

@@ -108,6 +108,21 @@ fn a_list_has_titles_counts_and_filters_without_reading_all() {
 }
 
 #[test]
+fn what_cannot_be_listed_keeps_nothing_else_out() {
+    let place = Place::new();
+    for key in ["a", "b"] {
+        place.session(key).say("user", "hm").unwrap();
+    }
+    place.session("b").archive().unwrap();
+    // No folder is there, so it can't be listed.
+    let stray = place.store.dir().join("archive/stray");
+    std::fs::write(&stray, "").unwrap();
+    let list = place.store.list(&ListOptions::new().archived(true)).unwrap();
+    assert_eq!((list.sessions.len(), list.total, list.unlisted.len()), (2, 3, 1));
+    assert_eq!(list.unlisted[0].path, stray);
+}
+
+#[test]
 fn a_fork_knows_its_parent_and_goes_its_own_way() {
     let place = Place::new();
     let session = place.session("a");

@@ -1,13 +1,14 @@
 //! `annals catalog init`, `rebuild`, `verify`, `sweep`, `export` and `watch`.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use annals_catalog::{Catalog, Report, Thresholds, Transition, Watched};
 use serde::Serialize;
 
 use crate::args::catalog::{Catalog as Args, Export, Sweep, Watch};
 use crate::exit::{Exit, Failure};
+use crate::files::is_gone;
 use crate::human::{name, path, plural};
 use crate::out::{Out, Paint};
 
@@ -145,7 +146,13 @@ pub(super) fn sweep(args: &Sweep, catalog: &Catalog, common: &Args, out: &mut Ou
     }
     let thresholds = Thresholds::new(args.idle_threshold_days, args.archive_threshold_days)?;
     // sessions-db goes by what it saw last.
-    let changed = |path: &str| if common.compat { None } else { fs::metadata(path).ok()?.modified().ok() };
+    let changed = |path: &str| match fs::metadata(path) {
+        _ if common.compat => None,
+        Ok(found) => found.modified().ok(),
+        Err(error) if is_gone(&error) => None,
+        // Nobody knows how long nothing has happened there, so it stays as it is.
+        Err(_) => Some(SystemTime::now()),
+    };
     let transitions = if args.dry.dry_run {
         catalog.sweep_dry_run(thresholds, changed)?
     } else {

@@ -17,6 +17,7 @@ mod unix {
     use crate::commands::doctor::files::{BESIDE, DEPTH_MAX};
     use crate::commands::doctor::findings::Kind;
     use crate::commands::doctor::{at_home, command_on};
+    use crate::files::is_gone;
     use crate::human::{count, plural};
 
     /// Names of annals's own and what they hold; whatever else lies in its folder is somebody else's.
@@ -67,7 +68,7 @@ mod unix {
     pub(super) fn own(root: &Path, findings: &mut Findings) {
         if let Err(error) = fs::metadata(root) {
             // A link to nothing is something; what isn't there yet is nothing.
-            if root.is_symlink() {
+            if root.is_symlink() && is_gone(&error) {
                 findings.add(
                     Kind::Unreadable,
                     WHO,

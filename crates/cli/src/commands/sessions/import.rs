@@ -126,10 +126,11 @@ impl Source {
 fn sources(args: &Import, out: &mut Out) -> Result<(String, Vec<Source>), Failure> {
     let source = &args.source;
     let shown = path(source);
-    let kind = match fs::metadata(source) {
-        Ok(metadata) => Some(metadata.file_type()),
-        Err(error) if is_gone(&error) => None,
-        Err(error) => return Err(cannot("look at", source, error)),
+    // Where nobody may look, it may be a session's name.
+    let (kind, failure) = match fs::metadata(source) {
+        Ok(metadata) => (Some(metadata.file_type()), None),
+        Err(error) if is_gone(&error) => (None, None),
+        Err(error) => (None, Some(cannot("look at", source, error))),
     };
     if kind.is_some_and(|kind| kind.is_dir()) {
         let keeps = match args.from {
@@ -178,7 +179,7 @@ fn sources(args: &Import, out: &mut Out) -> Result<(String, Vec<Source>), Failur
         }
         None => {
             let text = format!("{shown} is no folder, no file and no session; annals ls lists sessions");
-            Err(Failure::Told(Exit::NotFound, text))
+            Err(failure.unwrap_or(Failure::Told(Exit::NotFound, text)))
         }
     }
 }

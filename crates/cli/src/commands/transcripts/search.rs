@@ -318,7 +318,14 @@ fn targets(args: &Search, home: &Home, out: &mut Out) -> Result<Vec<Target>, Fai
         }
         // Where every line is a message anyway, all of it is searched, unless somebody asks for one who speaks.
         let is_transcript = |found: &Found| is_told_apart(found.agent) || !args.role.is_empty();
-        let transcript = found.transcript.or_else(|| Found::at(&path).filter(is_transcript));
+        let transcript = match found.transcript.map_or_else(|| Found::of_file(&path), |found| Ok(Some(found)))
+        {
+            Ok(transcript) => transcript.filter(is_transcript),
+            Err(failure) => {
+                out.complain(&failure);
+                continue;
+            }
+        };
         match transcript {
             Some(transcript) if wanted.takes(&transcript) => {
                 targets.push(Target::of(label, &transcript));

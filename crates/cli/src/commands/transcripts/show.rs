@@ -60,7 +60,10 @@ pub(crate) fn run(args: &Show, found: &Found, agents: &Agents, out: &mut Out) ->
     }
     say_damaged(transcript.overview().damaged() as u64, found, out);
     if let Transcript::ClaudeCode(_) = &transcript {
-        let subagents = annals_formats::claude_code::subagents(found.path())?;
+        let subagents = annals_formats::claude_code::subagents(found.path()).unwrap_or_else(|error| {
+            out.note(format_args!("its sub-agents can't be looked for: {}", name(&error.to_string())));
+            Vec::new()
+        });
         if !subagents.is_empty() && !out.json {
             let count = plural(subagents.len() as u64, "transcript");
             let first = subagents.iter().map(|entry| path(&entry.path)).min().unwrap_or_default();
