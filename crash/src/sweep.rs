@@ -57,7 +57,7 @@ const SESSION: &str = "$A catalog --own show sess_1";
 const PLACES: &str =
     "ls h/sessions/k.jsonl && echo tok-active; ls h/sessions/archive/k/* && echo tok-archived; $A show k";
 
-const SCRIPTS: [Script; 24] = [
+const SCRIPTS: [Script; 26] = [
     script("append", THREE, "append k --role user tok-d", "$A show k"),
     script("append, new session", "true", "append k --role user tok-a", "$A show k"),
     script(
@@ -74,6 +74,18 @@ const SCRIPTS: [Script; 24] = [
     script("restore", "$A append k --role user tok-a; $A archive k", "restore k", PLACES),
     script("rm", THREE, "rm k", PLACES),
     script("fork", THREE, "fork k other", "$A show other"),
+    script(
+        "import",
+        r#"umask 077; mkdir in; for t in a b; do echo '{"role":"user","content":"tok-'$t'","created_at":"2026-02-03T08:15:00Z"}' >> in/k.jsonl; done; echo '{"key":"k","skip":0}' > in/k.meta.json"#,
+        "import in",
+        SHOW_ALL,
+    ),
+    script(
+        "import of a transcript",
+        r#"umask 077; mkdir in; for n in 1 2; do echo '{"type":"user","uuid":"u'$n'","parentUuid":null,"sessionId":"s","timestamp":"2026-02-03T08:15:00.098Z","cwd":"/w","message":{"role":"user","content":"tok-t'$n'"}}' >> in/s.jsonl; done"#,
+        "import in/s.jsonl",
+        "cat h/sessions/*.jsonl",
+    ),
     script("alias", THREE, "alias other k", "$A show other"),
     script("memory add", ITEMS, "memory add tok-d", MEMORY),
     script("memory add, first", "true", "memory add tok-d", MEMORY),

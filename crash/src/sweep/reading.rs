@@ -11,9 +11,10 @@ const STORE: &str = r#"umask 077; for t in a b c; do $A append k --role user tok
 for t in a b c; do $A memory add tok-$t; done; $A memory forget 2
 mkdir p; for f in allowed changed denied unknown; do echo $f > p/$f; done; $A trust allow --yes p/allowed p/changed; $A trust deny p/denied; echo more >> p/changed
 $A catalog --own init; for n in 1 2; do echo '{"ts":"2026-02-03T08:15:00.098Z","event_id":"evt_'$n'","op":"session_seen","stable_id":"sess_'$n'","payload":{"claude_session_id":"a'$n'","cwd":"/w"}}' >> h/catalog/sessions-db-events.jsonl; done
+mkdir -p .dru-code; cp h/catalog/sessions-db-events.jsonl .dru-code
 mkdir -p .claude/projects/-w; for n in 1 2; do echo '{"type":"user","uuid":"u'$n'","parentUuid":null,"sessionId":"s'$n'","timestamp":"2026-02-03T08:15:00.098Z","cwd":"/w","message":{"role":"user","content":"tok-t'$n'"}}' > .claude/projects/-w/0e1c3b5c-6a4f-4c1e-9c39-00000000000$n.jsonl; done"#;
 
-pub(super) const SCRIPTS: [Script; 22] = [
+pub(super) const SCRIPTS: [Script; 27] = [
     reading("show", "show k"),
     reading("tail", "tail k"),
     reading("show of a transcript", "show 0e1c3b5c-6a4f-4c1e-9c39-000000000001"),
@@ -22,8 +23,15 @@ pub(super) const SCRIPTS: [Script; 22] = [
     reading("ls", "--json ls --all"),
     reading("search", "search tok"),
     reading("search, counted", "search --count tok"),
+    reading("search of a project", "search --project /w tok"),
     reading("stats", "stats"),
+    reading(
+        "stats of a file",
+        "stats --by agent .claude/projects/-w/0e1c3b5c-6a4f-4c1e-9c39-000000000001.jsonl",
+    ),
     reading("verify", "verify"),
+    reading("verify of a folder", "verify .claude"),
+    reading("verify of a project", "verify --project /w"),
     reading("doctor", "--json doctor"),
     reading("memory list", "memory list"),
     reading("memory search", "memory search tok-c"),
@@ -35,6 +43,7 @@ pub(super) const SCRIPTS: [Script; 22] = [
     reading("trust cat", "trust cat p/allowed"),
     reading("trust list", "trust list"),
     reading("catalog find", "catalog --own find"),
+    reading("catalog find, upwards", "catalog find"),
     reading("catalog verify", "catalog --own verify"),
 ];
 

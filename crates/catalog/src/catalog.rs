@@ -128,11 +128,7 @@ impl Catalog {
     ///
     /// [`Error::Io`] if that can't be found out.
     pub fn exists(&self) -> Result<bool> {
-        match fs::metadata(&self.log) {
-            Ok(found) => Ok(found.is_file()),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
-            Err(error) => Err(Error::io("look at", &self.log)(error)),
-        }
+        is_log(&self.log)
     }
 
     pub(crate) fn options(&self) -> &CatalogOptions {
@@ -145,16 +141,18 @@ impl Catalog {
     ///
     /// [`Error::Io`], [`Error::Log`].
     pub fn init(&self) -> Result<Made> {
-        let mut made = Made { folder: !self.root.exists(), events: !self.log.exists(), projection: false };
+        let is_there = |path: &Path| path.try_exists().map_err(Error::io("look at", path));
+        let mut made =
+            Made { folder: !is_there(&self.root)?, events: !is_there(&self.log)?, projection: false };
         jsonl_core::create_folder(&self.root)?;
         self.writer()?;
         let path = self.root.join(foreign::PROJECTION);
         // Two who make one at the same time make the same.
-        if !path.try_exists().map_err(Error::io("look at", &path))? {
+        if !is_there(&path)? {
             made.projection = true;
             self.export(&path)?;
         }
-        made.events &= self.log.exists();
+        made.events &= is_there(&self.log)?;
         Ok(made)
     }
 
@@ -526,6 +524,15 @@ impl Catalog {
         if is_wanted && cache::store(log, held.end, &held.projection, &held.report).is_some() {
             held.cached = held.end;
         }
+    }
+}
+
+/// Whether there is a log of events.
+pub(crate) fn is_log(path: &Path) -> Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.is_file()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(Error::io("look at", path)(error)),
     }
 }
 

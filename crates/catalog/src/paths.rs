@@ -1,9 +1,12 @@
 //! Where the catalog is: given, or found from a folder upwards.
 
 use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::EVENTS;
+use crate::error::{Error, Result};
 use crate::foreign::PROJECTION;
 
 /// Folders above the one that is begun with are looked at up to here, that one included.
@@ -61,9 +64,13 @@ impl PlaceSource {
 /// has one, else `.dru-code` in `cwd`. What is empty counts as not given, and what is relative begins at `cwd`.
 ///
 /// `cwd` is absolute. Folders are looked at, nothing is made.
-#[must_use]
-pub fn resolve(argument: Option<&Path>, variable: Option<&OsStr>, cwd: &Path) -> Place {
-    let given = |path: &Path, source| Place { root: cwd.join(path), source };
+///
+/// # Errors
+///
+/// [`Error::Io`] if it can't be told whether a folder has one, so that nobody writes into another catalog for an error that passes. Folders
+/// that this user may not enter have none.
+pub fn resolve(argument: Option<&Path>, variable: Option<&OsStr>, cwd: &Path) -> Result<Place> {
+    let given = |path: &Path, source| Ok(Place { root: cwd.join(path), source });
     if let Some(path) = argument.filter(|path| !path.as_os_str().is_empty()) {
         return given(path, PlaceSource::Argument);
     }
@@ -75,12 +82,12 @@ pub fn resolve(argument: Option<&Path>, variable: Option<&OsStr>, cwd: &Path) ->
             (of_workspace(folder), PlaceSource::TicketsLogs),
             (folder.join(DOT_FOLDER), PlaceSource::DruCode),
         ] {
-            if is_catalog(&root) {
-                return Place { root, source };
+            if is_catalog(&root)? {
+                return Ok(Place { root, source });
             }
         }
     }
-    Place { root: cwd.join(DOT_FOLDER), source: PlaceSource::Default }
+    Ok(Place { root: cwd.join(DOT_FOLDER), source: PlaceSource::Default })
 }
 
 /// The folder of a workspace's catalog: `tickets/_logs` in it.
@@ -90,14 +97,40 @@ pub fn of_workspace(workspace: &Path) -> PathBuf {
 }
 
 /// The folder of a worktree's catalog: `.dru-code` in it if that is there, else that of a workspace.
-#[must_use]
-pub fn of_worktree(worktree: &Path) -> PathBuf {
+///
+/// # Errors
+///
+/// [`Error::Io`] if that can't be told.
+pub fn of_worktree(worktree: &Path) -> Result<PathBuf> {
     let dot_folder = worktree.join(DOT_FOLDER);
-    if dot_folder.is_dir() { dot_folder } else { of_workspace(worktree) }
+    let has_one = look(&dot_folder)?.is_some_and(|found| found.is_dir());
+    Ok(if has_one { dot_folder } else { of_workspace(worktree) })
 }
 
 /// Whether a folder has a catalog: sessions-db's projection tells, and so does the log of events.
-#[must_use]
-pub fn is_catalog(root: &Path) -> bool {
-    root.join(PROJECTION).is_file() || root.join(EVENTS).is_file()
+///
+/// # Errors
+///
+/// [`Error::Io`] if that can't be told. A folder that this user may not enter has none.
+pub fn is_catalog(root: &Path) -> Result<bool> {
+    for name in [PROJECTION, EVENTS] {
+        if look(&root.join(name))?.is_some_and(|found| found.is_file()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What is there, for this user.
+pub(crate) fn look(path: &Path) -> Result<Option<fs::Metadata>> {
+    use ErrorKind::{InvalidFilename, NotADirectory, NotFound, PermissionDenied};
+    match fs::metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error)
+            if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | PermissionDenied) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(Error::io("look at", path)(error)),
+    }
 }

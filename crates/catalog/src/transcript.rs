@@ -13,6 +13,7 @@ use jsonl_core::scan::{self, Value, member};
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::paths::look;
 use crate::raw::string_in;
 use crate::sanitize;
 use crate::time;
@@ -187,13 +188,24 @@ fn prompt(record: &[u8]) -> Option<String> {
 }
 
 /// Where the transcript of a session is, in the folder of all projects (`~/.claude/projects`). Never another session's.
-#[must_use]
-pub fn find_transcript(projects: &Path, cwd: &Path, session_id: &str) -> Option<PathBuf> {
+///
+/// # Errors
+///
+/// [`Error::Io`](crate::Error::Io) if it can't be told whether there is one.
+pub fn find_transcript(projects: &Path, cwd: &Path, session_id: &str) -> Result<Option<PathBuf>> {
     let is_name =
         !session_id.is_empty() && session_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let name = is_name.then(|| format!("{session_id}.jsonl"))?;
-    let folders = [project_folder(cwd), sessions_db_folder(cwd)];
-    folders.iter().map(|folder| projects.join(folder).join(&name)).find(|path| path.is_file())
+    if !is_name {
+        return Ok(None);
+    }
+    let name = format!("{session_id}.jsonl");
+    for folder in [project_folder(cwd), sessions_db_folder(cwd)] {
+        let path = projects.join(folder).join(&name);
+        if look(&path)?.is_some_and(|found| found.is_file()) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// What Claude Code calls the folder of a project's transcripts: every character but ASCII letters and digits is a dash.

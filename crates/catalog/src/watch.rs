@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jsonl_core::{Follow, Followed, From, ReadOptions};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, is_log};
 use crate::error::Result;
 use crate::event::Event;
 
@@ -36,7 +36,7 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// [`Error::Log`](crate::Error::Log) when reading fails.
+    /// [`Error::Io`](crate::Error::Io), [`Error::Log`](crate::Error::Log) when looking for the log or reading it fails.
     pub fn next_within(&mut self, wait: Duration) -> Result<Option<Watched>> {
         let end = Instant::now() + wait;
         loop {
@@ -64,7 +64,7 @@ impl Watch {
 impl Watch {
     /// Follows a log that wasn't there from its beginning.
     fn follow(&mut self) -> Result<Option<&mut Follow>> {
-        if self.follow.is_none() && self.log.is_file() {
+        if self.follow.is_none() && is_log(&self.log)? {
             self.follow = Some(self.options.follow(&self.log, From::Beginning)?);
         }
         Ok(self.follow.as_mut())
@@ -76,10 +76,10 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`Error::Log`](crate::Error::Log) if the log can't be read.
+    /// [`Error::Io`](crate::Error::Io) if it can't be told whether there is one, [`Error::Log`](crate::Error::Log) if it can't be read.
     pub fn watch(&self) -> Result<Watch> {
         let (log, options) = (self.log_path().to_owned(), self.options().read_options());
-        let follow = log.is_file().then(|| options.follow(&log, From::End)).transpose()?;
+        let follow = if is_log(&log)? { Some(options.follow(&log, From::End)?) } else { None };
         Ok(Watch { log, options, follow })
     }
 }

@@ -209,11 +209,6 @@ impl Found {
         Ok(Some(Self { is_looked_into: true, ..Self::of(agent, TranscriptEntry::of(path)?) }))
     }
 
-    /// The same where it doesn't matter why it isn't one: whoever reads it next will say.
-    pub(crate) fn at(path: &Path) -> Option<Self> {
-        Self::of_file(path).ok().flatten()
-    }
-
     pub(crate) fn path(&self) -> &Path {
         &self.entry.path
     }
@@ -313,17 +308,25 @@ impl Wanted {
             .is_none_or(|part| project.is_some_and(|project| project.contains(part.as_str())))
     }
 
-    /// Those whose project is one of those, as their heads and ends say.
-    pub(crate) fn in_project(&self, all: Vec<Found>) -> Vec<Found> {
+    /// Those whose project is one of those, as their heads and ends say. Those that can't be read are told.
+    pub(crate) fn in_project(&self, all: Vec<Found>, out: &mut Out) -> Vec<Found> {
         if self.project.is_none() {
             return all;
         }
         let titles = Titles::default();
         let is_one = in_parallel(&all, |found| {
-            let glance = found.glance(&titles).ok().flatten();
-            glance.is_some_and(|glance| self.project(glance.overview.project.as_deref()))
+            let glance = found.glance(&titles)?;
+            Ok(glance.is_some_and(|glance| self.project(glance.overview.project.as_deref())))
         });
-        all.into_iter().zip(is_one).filter_map(|(found, is_one)| is_one.then_some(found)).collect()
+        let mut chosen = Vec::new();
+        for (found, is_one) in all.into_iter().zip(is_one) {
+            match is_one {
+                Ok(true) => chosen.push(found),
+                Ok(false) => {}
+                Err::<_, Failure>(failure) => out.complain(&failure),
+            }
+        }
+        chosen
     }
 
     /// The store's sessions; those that can't be read are told.

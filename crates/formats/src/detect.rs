@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jsonl_core::{Log, Span, scan};
 
-use crate::error::Result;
-use crate::homes::{Keeps, list_transcripts_with};
+use crate::error::{Error, Result};
+use crate::homes::{Keeps, is_gone, list_transcripts_with};
 use crate::layout::Layout;
 use crate::lines;
 use crate::packed;
@@ -177,10 +177,12 @@ const FILES_MAX: usize = 64;
 ///
 /// [`Error::Io`](crate::Error::Io) if it can't be listed, or if nothing is known and something in it can't be read.
 pub fn detect_folder(folder: &Path) -> Result<Option<Keeps>> {
-    if is_catalog(&folder.join("sessions-db-events.jsonl")) {
-        return Ok(Some(Keeps::Catalog));
-    }
     let (mut chat, mut unread) = (None, Vec::new());
+    match is_catalog(&folder.join("sessions-db-events.jsonl")) {
+        Ok(true) => return Ok(Some(Keeps::Catalog)),
+        Ok(false) => {}
+        Err(error) => unread.push(error),
+    }
     for entry in list_transcripts_with(folder, &mut unread)?.into_iter().take(FILES_MAX) {
         // What can't be read doesn't tell; others may.
         match detect(&entry.path) {
@@ -191,7 +193,7 @@ pub fn detect_folder(folder: &Path) -> Result<Option<Keeps>> {
             Err(error) => unread.push(error),
         }
     }
-    let known = Layout::detect(folder).map(Keeps::Sessions).or(chat.map(Keeps::Transcripts));
+    let known = Layout::detect(folder)?.map(Keeps::Sessions).or(chat.map(Keeps::Transcripts));
     match unread.into_iter().next() {
         Some(error) if known.is_none() => Err(error),
         _ => Ok(known),
@@ -199,11 +201,18 @@ pub fn detect_folder(folder: &Path) -> Result<Option<Keeps>> {
 }
 
 /// A log of sessions-db.
-fn is_catalog(path: &Path) -> bool {
-    let Ok(log) = lines::open(path) else { return false };
-    let mut lines = log.lines().take(LINES_MAX).map_while(std::result::Result::ok);
-    lines
-        .any(|line| scan::check(&line.bytes, scan::NESTING_MAX).is_ok() && Record::of(&line.bytes).is_event())
+fn is_catalog(path: &Path) -> Result<bool> {
+    let log = match lines::open(path) {
+        Err(Error::Log(jsonl_core::Error::Io { source, .. })) if is_gone(&source) => return Ok(false),
+        log => log?,
+    };
+    for line in log.lines().take(LINES_MAX) {
+        let line = line?.bytes;
+        if scan::check(&line, scan::NESTING_MAX).is_ok() && Record::of(&line).is_event() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The members by which one tells who writes such a record: found in one pass, for a first line may be megabytes.

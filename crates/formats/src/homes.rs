@@ -148,8 +148,8 @@ fn may_be_folder(path: &Path) -> bool {
 }
 
 /// Whether an error says that there is nothing of a name.
-fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename)
 }
 
 /// sessions-db looks so many folders up.

@@ -1,12 +1,14 @@
 //! Which program's folder it is.
 
 use std::fmt::{self, Display, Formatter};
+use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::folder::{Entry, OutFile};
 use crate::foreign::{ForeignSession, Remark};
+use crate::homes::is_gone;
 use crate::lines;
 use crate::{aish, orca, picoclaw};
 
@@ -32,40 +34,71 @@ impl Layout {
     /// The layout that the files of a folder have, by what is in them; `None` where nothing tells.
     ///
     /// A side file is picoclaw's; an archived file, or a message with a `timestamp`, is orca's; a header is aish's.
-    #[must_use]
-    pub fn detect(dir: &Path) -> Option<Self> {
-        let sessions = orca::list(dir).ok()?;
-        let has_side = picoclaw::list(dir).ok()?.iter().take(LOOK_MAX).any(|entry| {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) if it can't be listed; that of a file if nothing tells and one can't be read.
+    pub fn detect(dir: &Path) -> Result<Option<Self>> {
+        let sessions = orca::list(dir)?;
+        let picoclaws = picoclaw::list(dir)?;
+        let mut unread = None;
+        for entry in picoclaws.iter().take(LOOK_MAX) {
             let stem = crate::folder::stem(&entry.path, ".jsonl");
-            entry.path.with_file_name(format!("{stem}.meta.json")).is_file()
-        });
+            let side = entry.path.with_file_name(format!("{stem}.meta.json"));
+            match fs::metadata(&side) {
+                Ok(found) if found.is_file() => return Ok(Some(Self::Picoclaw)),
+                Err(error) if !is_gone(&error) => {
+                    _ = unread.get_or_insert(Error::io("look at", &side)(error))
+                }
+                _ => {}
+            }
+        }
         let is_legacy = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
-        let mut legacy =
-            picoclaw::list(dir).ok()?.into_iter().filter(|entry| is_legacy(&entry.path)).take(LOOK_MAX);
-        if has_side || legacy.any(|entry| picoclaw::read(&entry.path).is_ok()) {
-            return Some(Self::Picoclaw);
+        for entry in picoclaws.iter().filter(|entry| is_legacy(&entry.path)).take(LOOK_MAX) {
+            match picoclaw::read(&entry.path) {
+                Ok(_) => return Ok(Some(Self::Picoclaw)),
+                Err(Error::NotASession { .. }) => {}
+                Err(error) => _ = unread.get_or_insert(error),
+            }
         }
         if sessions.iter().any(|entry| entry.archived) {
-            return Some(Self::Orca);
+            return Ok(Some(Self::Orca));
         }
         let mut has_messages = false;
         for entry in sessions.iter().take(LOOK_MAX) {
-            let Ok(log) = lines::open(&entry.path) else { continue };
-            for found in lines::lines(&log).take(4).map_while(Result::ok) {
-                for (_, raw) in found.records {
+            let log = match lines::open(&entry.path) {
+                Ok(log) => log,
+                Err(error) => {
+                    unread.get_or_insert(error);
+                    continue;
+                }
+            };
+            for found in lines::lines(&log).take(4) {
+                let records = match found {
+                    Ok(found) => found.records,
+                    Err(error) => {
+                        unread.get_or_insert(error);
+                        break;
+                    }
+                };
+                for (_, raw) in records {
                     if jsonl_core::scan::member(&raw, "meta").is_some_and(|meta| meta.first() == Some(&b'{'))
                     {
-                        return Some(Self::Aish);
+                        return Ok(Some(Self::Aish));
                     }
                     if lines::is_message(&raw) && lines::time(&raw, "timestamp").is_some() {
-                        return Some(Self::Orca);
+                        return Ok(Some(Self::Orca));
                     }
                     has_messages |= lines::is_message(&raw);
                 }
             }
         }
         // aish begins no header where it was given nothing to put in it.
-        has_messages.then_some(Self::Aish)
+        match unread {
+            _ if has_messages => Ok(Some(Self::Aish)),
+            Some(error) => Err(error),
+            None => Ok(None),
+        }
     }
 
     /// The sessions in a folder.

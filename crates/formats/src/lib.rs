@@ -61,7 +61,7 @@
 //! # std::fs::write(dir.join("cli_1.meta.json"), "{\"key\":\"cli:1\",\"skip\":0}").unwrap();
 //! use annals_formats::Layout;
 //!
-//! let layout = Layout::detect(dir).unwrap();
+//! let layout = Layout::detect(dir)?.unwrap();
 //! assert_eq!(layout, Layout::Picoclaw);
 //! for entry in layout.list(dir)? {
 //!     let session = layout.read(&entry.path)?;

@@ -17,7 +17,7 @@ fn a_catalog_is_where_it_is_said_to_be_or_the_nearest_upwards() {
     let top = folder.path().canonicalize().unwrap();
     let deep = top.join("a/b/c");
     fs::create_dir_all(&deep).unwrap();
-    let none = || paths::resolve(None, None, &deep);
+    let none = || paths::resolve(None, None, &deep).unwrap();
     assert_eq!((none().source, none().root), (PlaceSource::Default, deep.join(".dru-code")));
 
     // A folder alone is no catalog.
@@ -34,23 +34,52 @@ fn a_catalog_is_where_it_is_said_to_be_or_the_nearest_upwards() {
     fs::write(top.join("a/tickets/_logs/sessions-db.json"), "{}").unwrap();
     assert_eq!(none().source, PlaceSource::TicketsLogs);
 
-    let by_variable = paths::resolve(None, Some(OsStr::new("x/y")), &deep);
+    let by_variable = paths::resolve(None, Some(OsStr::new("x/y")), &deep).unwrap();
     assert_eq!((by_variable.source, by_variable.root), (PlaceSource::Environment, deep.join("x/y")));
-    let by_argument = paths::resolve(Some(Path::new("/z")), Some(OsStr::new("x")), &deep);
+    let by_argument = paths::resolve(Some(Path::new("/z")), Some(OsStr::new("x")), &deep).unwrap();
     assert_eq!((by_argument.source, by_argument.root), (PlaceSource::Argument, Path::new("/z").to_owned()));
     // What is empty is not given.
     assert_eq!(
-        paths::resolve(Some(Path::new("")), Some(OsStr::new("")), &deep).source,
+        paths::resolve(Some(Path::new("")), Some(OsStr::new("")), &deep).unwrap().source,
         PlaceSource::TicketsLogs
     );
 
     // Twelve folders are looked at.
     let far = (0..11).fold(top.join("d"), |path, number| path.join(number.to_string()));
-    assert_eq!(paths::resolve(None, None, &far).source, PlaceSource::Default);
-    assert_eq!(paths::resolve(None, None, far.parent().unwrap()).source, PlaceSource::TicketsLogs);
+    assert_eq!(paths::resolve(None, None, &far).unwrap().source, PlaceSource::Default);
+    assert_eq!(paths::resolve(None, None, far.parent().unwrap()).unwrap().source, PlaceSource::TicketsLogs);
 
-    assert_eq!(paths::of_worktree(&top), top.join("tickets/_logs"));
-    assert_eq!(paths::of_worktree(&top.join("a")), top.join("a/.dru-code"));
+    assert_eq!(paths::of_worktree(&top).unwrap(), top.join("tickets/_logs"));
+    assert_eq!(paths::of_worktree(&top.join("a")).unwrap(), top.join("a/.dru-code"));
+}
+
+/// A link in a circle is such an error, for every user.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_looked_at_is_an_error_and_no_other_catalog() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path().canonicalize().unwrap();
+    let inner = top.join("inner");
+    fs::create_dir_all(top.join(".dru-code")).unwrap();
+    fs::write(top.join(".dru-code/sessions-db.json"), "{}").unwrap();
+    fs::create_dir(&inner).unwrap();
+    assert_eq!(paths::resolve(None, None, &inner).unwrap().root, top.join(".dru-code"));
+    std::os::unix::fs::symlink(".dru-code", inner.join(".dru-code")).unwrap();
+    let is_told = |error| matches!(error, annals_catalog::Error::Io { .. });
+    assert!(is_told(paths::resolve(None, None, &inner).unwrap_err()));
+    assert!(is_told(paths::of_worktree(&inner).unwrap_err()));
+    assert!(is_told(paths::is_catalog(&inner.join(".dru-code")).unwrap_err()));
+
+    let (cwd, id) = (Path::new("/w"), "0e1c3b5c");
+    std::os::unix::fs::symlink("-w", top.join("-w")).unwrap();
+    assert!(is_told(find_transcript(&top, cwd, id).unwrap_err()));
+    let log = top.join("log");
+    fs::create_dir(&log).unwrap();
+    let catalog = annals_catalog::CatalogOptions::new().open(&log);
+    let mut watch = catalog.watch().unwrap();
+    std::os::unix::fs::symlink("sessions-db-events.jsonl", log.join("sessions-db-events.jsonl")).unwrap();
+    assert!(is_told(watch.next_within(Duration::ZERO).unwrap_err()));
+    assert!(is_told(catalog.watch().unwrap_err()));
 }
 
 fn git(folder: &Path, args: &[&str]) -> Option<String> {
@@ -213,19 +242,19 @@ fn only_a_sessions_own_transcript_is_found() {
     let projects = folder.path();
     let id = "24fbb56b-6e96-4214-9ceb-29ece1d56173";
     let cwd = Path::new("/home/u/src/harbour_api.v2");
-    assert_eq!(find_transcript(projects, cwd, id), None);
+    assert_eq!(find_transcript(projects, cwd, id).unwrap(), None);
     for name in ["-home-u-src-harbour-api-v2", "-home-u-src-harbour_api-v2"] {
         let own = projects.join(name);
         fs::create_dir(&own).unwrap();
         fs::write(own.join("another.jsonl"), "{}\n").unwrap();
-        assert_eq!(find_transcript(projects, cwd, id), None);
+        assert_eq!(find_transcript(projects, cwd, id).unwrap(), None);
         fs::write(own.join(format!("{id}.jsonl")), "{}\n").unwrap();
-        assert_eq!(find_transcript(projects, cwd, id), Some(own.join(format!("{id}.jsonl"))));
+        assert_eq!(find_transcript(projects, cwd, id).unwrap(), Some(own.join(format!("{id}.jsonl"))));
         assert_eq!(list_transcripts(&own).unwrap().len(), 2);
         fs::remove_dir_all(&own).unwrap();
     }
     for hostile in ["../x", "", "a/b", "a\0", "."] {
-        assert_eq!(find_transcript(projects, cwd, hostile), None, "{hostile:?}");
+        assert_eq!(find_transcript(projects, cwd, hostile).unwrap(), None, "{hostile:?}");
     }
     assert_eq!(list_transcripts(&projects.join("none")).unwrap(), Vec::<std::path::PathBuf>::new());
 }

@@ -75,7 +75,7 @@ fn place(args: &Args, home: &Home) -> Result<PathBuf, Failure> {
         // One further up is not the one that is to be made.
         return Ok(here.join(variable.unwrap_or_else(|| paths::DOT_FOLDER.into())));
     }
-    Ok(paths::resolve(None, variable.as_deref(), &here).root)
+    Ok(paths::resolve(None, variable.as_deref(), &here)?.root)
 }
 
 /// The folder that the arguments name.

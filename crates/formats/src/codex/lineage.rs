@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::{Base, Codex};
-use crate::error::Result;
-use crate::homes::list_transcripts;
+use crate::error::{Error, Result};
+use crate::homes::list_transcripts_with;
 use crate::transcript::{Conversation, Role};
 
 /// A transcript and those that it goes on from.
@@ -16,6 +16,8 @@ pub struct Lineage {
     pub segments: Vec<Segment>,
     /// What should have come before the first, and isn't there or leads back.
     pub missing: Option<Missing>,
+    /// Where a file wasn't found: what couldn't be looked at in the folder, where it may be.
+    pub unlisted: Vec<Error>,
 }
 
 /// What of a transcript counts in a lineage.
@@ -47,11 +49,11 @@ pub enum Missing {
 ///
 /// # Errors
 ///
-/// [`Error`](crate::Error) if one of the files can't be read.
+/// [`Error`] if one of the files can't be read.
 pub fn lineage(path: &Path, home: &Path, spool: &Path) -> Result<Lineage> {
     let mut segments = Vec::new();
     let mut seen = HashSet::new();
-    let mut candidates = None;
+    let (mut candidates, mut unlisted) = (None, Vec::new());
     let mut next = (path.to_owned(), None::<Base>);
     let missing = loop {
         let (path, base) = next;
@@ -68,7 +70,10 @@ pub fn lineage(path: &Path, home: &Path, spool: &Path) -> Result<Lineage> {
         segments.push(Segment { path, transcript, conversation, records });
         let Some(base) = before else { break None };
         if candidates.is_none() {
-            candidates = Some(list_transcripts(home)?);
+            candidates = Some(list_transcripts_with(home, &mut unlisted).unwrap_or_else(|error| {
+                unlisted.push(error);
+                Vec::new()
+            }));
         }
         let found = candidates.iter().flatten().map(|entry| &entry.path).find(|path| is_base(path, &base));
         match found {
@@ -77,7 +82,10 @@ pub fn lineage(path: &Path, home: &Path, spool: &Path) -> Result<Lineage> {
         }
     };
     segments.reverse();
-    Ok(Lineage { segments, missing })
+    if !matches!(missing, Some(Missing::NotFound(_))) {
+        unlisted.clear();
+    }
+    Ok(Lineage { segments, missing, unlisted })
 }
 
 /// Whether a file is the one that is meant: by the name that it was written under, or by the id in its name.

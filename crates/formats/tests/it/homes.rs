@@ -137,6 +137,16 @@ fn what_cannot_be_looked_at_is_told() {
     assert!(subagents(&transcript).is_err());
     // Where nothing is known, what couldn't be read is to blame.
     assert!(detect_folder(folder.path()).is_err());
+    // A side file makes a session picoclaw's, so nothing else is guessed while it can't be looked at; nor is a log of a catalog's passed over.
+    let store = folder.path().join("store");
+    circle("store/k.meta.json");
+    fs::write(store.join("k.jsonl"), "{\"type\":1}\n").unwrap();
+    assert!(Layout::detect(&store).is_err() && detect_folder(&store).is_err());
+    fs::remove_file(store.join("k.meta.json")).unwrap();
+    assert_eq!((Layout::detect(&store).unwrap(), detect_folder(&store).unwrap()), (None, None));
+    circle("store/sessions-db-events.jsonl");
+    assert!(detect_folder(&store).is_err());
+    fs::remove_dir_all(store).unwrap();
     copy(&testdata("pi"), &folder.path().join("pi"));
     assert_eq!(detect_folder(folder.path()).unwrap(), Some(Keeps::Transcripts(Agent::Pi)));
     // So are folders that may hold something.

@@ -165,6 +165,19 @@ fn what_is_missing_or_leads_back_ends_it_and_nothing_else_is_opened() {
     let (texts, missing) = said(&a, &home);
     assert_eq!(texts, ["b", "a"]);
     assert!(matches!(missing, Some(Missing::Cycle(_))));
+    // What couldn't be looked at is told where it may be what is missing.
+    #[cfg(unix)]
+    {
+        let circle = home.join("c.jsonl");
+        std::os::unix::fs::symlink(&circle, &circle).unwrap();
+        let unlisted = |path| lineage(path, &home, &std::env::temp_dir()).unwrap().unlisted;
+        let [error] = &unlisted(&path)[..] else { panic!("one is told") };
+        assert!(error.to_string().contains("c.jsonl"), "{error}");
+        assert_eq!(unlisted(&a).len(), 0);
+        // Nor does a folder that isn't there end what is shown.
+        let found = lineage(&path, &home.join("nowhere"), &std::env::temp_dir()).unwrap();
+        assert_eq!((found.segments.len(), found.unlisted.len()), (1, 1));
+    }
 }
 
 #[test]

@@ -126,11 +126,11 @@ fn folders_are_told_apart_by_what_is_in_them() {
         ("orca", Layout::Orca),
         ("aish", Layout::Aish),
     ] {
-        assert_eq!(Layout::detect(&testdata(folder)), Some(layout), "{folder}");
+        assert_eq!(Layout::detect(&testdata(folder)).unwrap(), Some(layout), "{folder}");
         assert_eq!(layout.to_string().parse(), Ok(layout));
     }
-    assert_eq!(Layout::detect(&testdata("expected")), None);
-    assert_eq!(Layout::detect(Path::new("/nowhere/at/all")), None);
+    assert_eq!(Layout::detect(&testdata("expected")).unwrap(), None);
+    assert_eq!(Layout::detect(Path::new("/nowhere/at/all")).unwrap(), None);
 }
 
 #[test]
@@ -252,5 +252,5 @@ fn picoclaw_files_of_the_time_before_logs_are_read() {
         let read = picoclaw::read(&place.path().join(name));
         assert!(matches!(read, Err(annals_formats::Error::NotASession { .. })), "{name}");
     }
-    assert_eq!(Layout::detect(place.path()), Some(Layout::Picoclaw));
+    assert_eq!(Layout::detect(place.path()).unwrap(), Some(Layout::Picoclaw));
 }

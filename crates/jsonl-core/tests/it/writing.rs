@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::thread;
 
-use jsonl_core::{DamageKind, Durability, Error, Locking, Log, ReadOptions, Transaction, WriteOptions, scan};
+use jsonl_core::{
+    DamageKind, Durability, Error, Locking, Log, ReadOptions, Span, Transaction, WriteOptions, scan,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -261,6 +263,55 @@ fn a_rewrite_is_all_or_nothing_and_the_handle_goes_on() {
 }
 
 #[test]
+fn parts_of_a_log_are_copied_as_they_are_and_stand_where_it_was_said() {
+    // Longer than what is copied at a time, with damage, and torn.
+    let text =
+        ["{\"n\":1}\nnonsense\n", &format!("\"{}\"\n", "x".repeat(3 << 20)), "{\"n\":2}\ntorn"].concat();
+    let all = text.len() as u64;
+    let damage = Span { offset: 8, len: 9 };
+    let part = |span: Span| &text.as_bytes()[span.offset as usize..(span.offset + span.len) as usize];
+    for span in [
+        Span { offset: 0, len: all },
+        Span { offset: 0, len: 8 },
+        damage,
+        Span { offset: 17, len: all - 17 },
+        Span { offset: 17, len: (1 << 20) - 1 },
+        Span { offset: 17, len: 1 << 20 },
+        Span { offset: 17, len: (1 << 20) + 1 },
+        Span { offset: 17, len: 2 << 20 },
+        Span { offset: all - 4, len: 4 },
+        Span { offset: 8, len: 0 },
+    ] {
+        let place = Place::with(&text);
+        let (log, writer) = (place.log(), place.writer());
+        let (mut before, mut after) = (0, 0);
+        writer
+            .rewrite(|new| {
+                new.record(&0)?;
+                before = new.next_offset();
+                new.copy(&log, span)?;
+                after = new.next_offset();
+                new.record(&9)
+            })
+            .unwrap();
+        let newline = if part(span).ends_with(b"\n") || span.len == 0 { &b""[..] } else { b"\n" };
+        let copied = [part(span), newline].concat();
+        assert_eq!((before, after), (2, 2 + copied.len() as u64), "{span:?}");
+        assert!(place.bytes() == [b"0\n", &copied[..], b"9\n"].concat(), "{span:?}");
+    }
+    // What the log doesn't have is not copied, and then nothing is.
+    for span in
+        [Span { offset: 8, len: all }, Span { offset: all + 1, len: 1 }, Span { offset: 1, len: u64::MAX }]
+    {
+        let place = Place::with(&text);
+        let (log, writer) = (place.log(), place.writer());
+        let refused = writer.rewrite(|new| new.copy(&log, span));
+        assert!(matches!(refused, Err(Error::Shrunk { .. })), "{span:?}: {refused:?}");
+        assert!(place.bytes() == text.as_bytes(), "{span:?}");
+    }
+}
+
+#[test]
 fn temporary_files_of_killed_rewrites_are_removed_and_only_those() {
     let place = Place::with("1\n");
     let folder = place.path.parent().unwrap();
@@ -314,6 +365,55 @@ fn modes_are_kept_and_new_files_are_for_their_owner() {
     assert_eq!(place.bytes(), b"3\n");
 }
 
+/// The process is another one, for a umask is everybody's in it.
+#[cfg(unix)]
+#[test]
+fn new_files_are_their_owners_under_any_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    const PLACE: &str = "ANNALS_TEST_NEW_LOG";
+    if let Some(path) = std::env::var_os(PLACE) {
+        WriteOptions::new().create(true).open(path).unwrap().append(&1).unwrap();
+        return;
+    }
+    for umask in ["0777", "0000"] {
+        let place = Place::new();
+        let ended = std::process::Command::new("sh")
+            .args([
+                "-c",
+                &format!(
+                    "umask {umask}; exec \"$0\" --exact writing::new_files_are_their_owners_under_any_umask"
+                ),
+            ])
+            .arg(std::env::current_exe().unwrap())
+            .env(PLACE, &place.path)
+            .output()
+            .unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        assert_eq!(place.bytes(), b"1\n");
+        assert_eq!(fs::metadata(&place.path).unwrap().permissions().mode() & 0o7777, 0o600, "{umask}");
+    }
+}
+
+#[test]
+fn several_who_make_a_log_at_the_same_time_make_one() {
+    const WRITERS: usize = 4;
+    let options = WriteOptions::new().create(true).durability(Durability::Buffer).locking(Locking::PerAppend);
+    for _ in 0..100 {
+        let place = Place::new();
+        let start = std::sync::Barrier::new(WRITERS);
+        thread::scope(|scope| {
+            for n in 0..WRITERS {
+                let (place, start, options) = (&place, &start, &options);
+                scope.spawn(move || {
+                    start.wait();
+                    options.open(&place.path).unwrap().append(&n).unwrap();
+                });
+            }
+        });
+        assert_eq!(place.bytes().len(), 2 * WRITERS);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_to_nowhere_is_not_written_through() {
@@ -322,6 +422,11 @@ fn a_link_to_nowhere_is_not_written_through() {
     std::os::unix::fs::symlink(&target, &place.path).unwrap();
     assert!(WriteOptions::new().create(true).open(&place.path).is_err());
     assert!(!target.exists());
+    // One that leads to itself is something else, and that is said.
+    let circle = place.path.with_file_name("circle");
+    std::os::unix::fs::symlink(&circle, &circle).unwrap();
+    let refused = WriteOptions::new().create(true).open(&circle).unwrap_err();
+    assert_ne!(refused.io_kind(), Some(std::io::ErrorKind::NotFound), "{refused}");
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn note(
     let git = GitContext::read(&cwd, GIT_WAIT);
     let root = match given? {
         Some(root) => root,
-        None => match by_gate(&cwd, &git) {
+        None => match by_gate(&cwd, &git)? {
             Some(root) => root,
             None => return refused("this is not a workspace with a catalog, and --own was not given"),
         },
@@ -97,8 +97,9 @@ fn note(
         Observation::new(&session_id).cwd(cwd.to_string_lossy()).git(git).keeps_first_prompt(
             !set("DRUUMEN_SESSIONS_DB_STORE_PREVIEW").is_some_and(|value| value == "0" || value == "false"),
         );
-    let transcript = input.transcript_path.or_else(|| find_transcript(&projects()?, &cwd, &session_id));
-    // A session that begins has none yet.
+    // A session is noted with or without it, and one that begins has none yet.
+    let found = || find_transcript(&projects()?, &cwd, &session_id).ok().flatten();
+    let transcript = input.transcript_path.or_else(found);
     if let Some(transcript) = transcript.and_then(|path| TranscriptMeta::read(&path).ok()) {
         observation = observation.transcript(transcript);
     }
@@ -107,20 +108,20 @@ fn note(
 }
 
 /// Where sessions-db's hook would note it, if it would.
-fn by_gate(cwd: &Path, git: &GitContext) -> Option<PathBuf> {
+fn by_gate(cwd: &Path, git: &GitContext) -> Result<Option<PathBuf>, Failure> {
     if matches!(git.status, GitStatus::NotARepo | GitStatus::Error) {
-        return None;
+        return Ok(None);
     }
-    let worktree = PathBuf::from(git.worktree_realpath.as_ref()?);
+    let Some(worktree) = git.worktree_realpath.as_ref().map(Path::new) else { return Ok(None) };
     let root = match env::var_os(paths::ROOT_VARIABLE).filter(|root| !root.is_empty()) {
         Some(root) => cwd.join(root),
-        None => paths::of_worktree(&worktree),
+        None => paths::of_worktree(worktree)?,
     };
     let is_workspace =
         || cwd.ancestors().take(paths::ASCENT_MAX).any(|folder| is_marked(&folder.join(WORKSPACE_FILE)));
     let is_catalogued =
-        || paths::is_catalog(&root) || paths::resolve(None, None, cwd).source != paths::PlaceSource::Default;
-    (is_catalogued() || is_workspace()).then_some(root)
+        paths::is_catalog(&root)? || paths::resolve(None, None, cwd)?.source != paths::PlaceSource::Default;
+    Ok((is_catalogued || is_workspace()).then_some(root))
 }
 
 fn is_marked(file: &Path) -> bool {

@@ -137,8 +137,8 @@ fn sources(args: &Import, out: &mut Out) -> Result<(String, Vec<Source>), Failur
             Some(layout) => Some(Keeps::Sessions(layout)),
             None => match Layout::detect(source) {
                 // Layouts with a file beside each session, or archives, tell themselves apart; others may be an agent's.
-                Some(Layout::Aish) | None => detect_folder(source)?,
-                Some(layout) => Some(Keeps::Sessions(layout)),
+                Ok(Some(Layout::Aish) | None) | Err(_) => detect_folder(source)?,
+                Ok(Some(layout)) => Some(Keeps::Sessions(layout)),
             },
         };
         return match keeps {

@@ -346,7 +346,7 @@ fn everything(wanted: &Wanted, agents: &Agents, home: &Home, out: &mut Out) -> R
     let mut targets = Vec::new();
     let all = agents.all(out);
     let ids = Ids::of(&all);
-    let chosen = wanted.in_project(all.into_iter().filter(|found| wanted.takes(found)).collect());
+    let chosen = wanted.in_project(all.into_iter().filter(|found| wanted.takes(found)).collect(), out);
     for found in chosen {
         let id: String = found.id.chars().take(ids.len_of(&found.id)).collect();
         targets.push((found.entry.modified, Target::of(format!("{}:{id}", found.agent), &found)));

@@ -110,6 +110,7 @@ fn show_lineage(args: &Show, found: &Found, home: &std::path::Path, out: &mut Ou
     say_damaged(damaged.sum(), found, out);
     match &lineage.missing {
         Some(Missing::NotFound(base)) => {
+            lineage.unlisted.into_iter().for_each(|error| out.complain(&error.into()));
             let named = base.path.as_ref().map(|file| path(file)).or_else(|| base.id.as_deref().map(name));
             out.note(format_args!(
                 "it goes on from {}, which is not in {}",

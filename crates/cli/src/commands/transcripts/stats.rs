@@ -134,7 +134,17 @@ fn files_of(args: &Stats, wanted: &Wanted, agents: &Agents, home: &Home, out: &m
     }
     let mut all = Vec::new();
     for found in files::find(&args.names, home, agents, out) {
-        let transcript = found.transcript.or_else(|| Found::at(&found.path));
+        let transcript = match found.transcript {
+            Some(transcript) => Ok(Some(transcript)),
+            None => Found::of_file(&found.path),
+        };
+        let transcript = match transcript {
+            Ok(transcript) => transcript,
+            Err(failure) => {
+                out.complain(&failure);
+                continue;
+            }
+        };
         match transcript {
             Some(transcript) => all.extend(Some(transcript).filter(|found| wanted.takes(found))),
             None => out.note(format_args!(

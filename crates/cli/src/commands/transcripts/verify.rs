@@ -102,7 +102,7 @@ fn targets(args: &Verify, home: &Home, out: &mut Out) -> Result<Vec<Target>, Fai
     let mut targets = Vec::new();
     if args.names.is_empty() {
         let all = agents.all(out).into_iter().filter(|found| wanted.takes(found)).collect();
-        for found in wanted.in_project(all) {
+        for found in wanted.in_project(all, out) {
             targets.push(Target::of_agent(found));
         }
         if wanted.own() {
@@ -120,9 +120,15 @@ fn targets(args: &Verify, home: &Home, out: &mut Out) -> Result<Vec<Target>, Fai
             (None, Some(transcript)) => Of::Agent(transcript),
             (None, None) => match own.get(&found.path) {
                 Some(session) => Of::Store(session.clone()),
-                None => Found::at(&found.path)
-                    .filter(|found| is_told_apart(found.agent))
-                    .map_or(Of::Nobody, Of::Agent),
+                None => match Found::of_file(&found.path) {
+                    Ok(found) => {
+                        found.filter(|found| is_told_apart(found.agent)).map_or(Of::Nobody, Of::Agent)
+                    }
+                    Err(failure) => {
+                        out.complain(&failure);
+                        continue;
+                    }
+                },
             },
         };
         let is_wanted = match &of {
