@@ -80,6 +80,8 @@ struct Run {
     sync_failed: bool,
     /// An operation has failed for that, and the store hasn't been opened again.
     is_poisoned: bool,
+    /// It has read the store, and shown what is there.
+    has_shown: bool,
     texts: Vec<String>,
     refused: u64,
 }
@@ -146,6 +148,7 @@ impl Lane {
             let line = traced.bytes(call.args[1], call.args[2]);
             let line = String::from_utf8_lossy(&line);
             if let Some(found) = shown(line.trim_end()) {
+                self.run.has_shown = true;
                 let faults = self.run.ledger.faults(&found).texts.into_iter();
                 self.run.texts.extend(faults.map(|text| format!("it reads and tells of no error: {text}")));
             }
@@ -233,6 +236,9 @@ impl Lane {
         let _ = fs::remove_dir_all(&folder);
         match self.point() {
             None => {
+                if !self.run.has_shown {
+                    after.texts.push(String::from("nobody has read it"));
+                }
                 self.tally.take(after, format_args!("{} (without any fault)", self.subject.name()));
                 self.points = Some(points(&self.calls));
                 self.next = self.lane;

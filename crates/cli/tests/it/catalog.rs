@@ -208,6 +208,30 @@ fn sweeping_says_what_it_does_and_does_what_it_says() {
     assert_eq!(annals(&[]), "ok: sweep — 0 transitions written\n");
 }
 
+/// A link that leads to itself can't be looked at, and says nothing of when it was changed; one that is gone was seen last when it was noted.
+#[cfg(unix)]
+#[test]
+fn a_session_whose_transcript_cannot_be_looked_at_is_left_as_it_is_and_told() {
+    let place = Place::new();
+    let circle = place.path("circle.jsonl");
+    std::os::unix::fs::symlink(&circle, &circle).unwrap();
+    let seen = |id: &str, path: &Path| {
+        let file = json!({ "path": path, "size": 1, "mtime": "2026-02-03T08:15:00.000Z" });
+        json!({
+            "ts": "2026-02-03T08:15:00.098Z", "event_id": format!("evt_{id}"), "op": "session_seen", "stable_id": format!("sess_{id}"),
+            "payload": { "claude_session_id": id, "cwd": "/w", "transcript_file": file },
+        })
+    };
+    let events =
+        [seen("stays", &circle), seen("goes", &place.path("gone.jsonl"))].map(|event| format!("{event}\n"));
+    place.file("s/sessions-db-events.jsonl", events.concat());
+    for args in [&["--dry-run"][..], &[]] {
+        let ran = place.annals(&[&["catalog", "--store", "s", "sweep"], args].concat());
+        assert!(ran.code != 0 && ran.talk.contains("circle.jsonl"), "{ran:?}");
+        assert!(ran.out.contains("sess_goes") && !ran.out.contains("sess_stays"), "{ran:?}");
+    }
+}
+
 #[test]
 fn watching_prints_events_as_they_come() {
     let place = place("main");

@@ -1,6 +1,8 @@
 //! `annals catalog init`, `rebuild`, `verify`, `sweep`, `export` and `watch`.
 
+use std::cell::RefCell;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use annals_catalog::{Catalog, Report, Thresholds, Transition, Watched};
@@ -8,7 +10,7 @@ use serde::Serialize;
 
 use crate::args::catalog::{Catalog as Args, Export, Sweep, Watch};
 use crate::exit::{Exit, Failure};
-use crate::files::is_gone;
+use crate::files::{cannot, is_gone};
 use crate::human::{name, path, plural};
 use crate::out::{Out, Paint};
 
@@ -145,19 +147,24 @@ pub(super) fn sweep(args: &Sweep, catalog: &Catalog, common: &Args, out: &mut Ou
         to_archived: usize,
     }
     let thresholds = Thresholds::new(args.idle_threshold_days, args.archive_threshold_days)?;
+    let unseen = RefCell::new(Vec::new());
     // sessions-db goes by what it saw last.
     let changed = |path: &str| match fs::metadata(path) {
         _ if common.compat => None,
         Ok(found) => found.modified().ok(),
         Err(error) if is_gone(&error) => None,
         // Nobody knows how long nothing has happened there, so it stays as it is.
-        Err(_) => Some(SystemTime::now()),
+        Err(error) => {
+            unseen.borrow_mut().push(cannot("look at", Path::new(path), error));
+            Some(SystemTime::now())
+        }
     };
     let transitions = if args.dry.dry_run {
         catalog.sweep_dry_run(thresholds, changed)?
     } else {
         catalog.sweep(thresholds, changed)?
     };
+    unseen.into_inner().iter().for_each(|failure| out.complain(failure));
     let count = |state: &str| transitions.iter().filter(|transition| transition.to_state == state).count();
     if out.json {
         if args.dry.dry_run {
