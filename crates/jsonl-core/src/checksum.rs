@@ -141,6 +141,31 @@ mod tests {
         }
     }
 
+    /// The slow twin: bit by bit, as the standard defines it.
+    fn slow(bytes: &[u8]) -> u32 {
+        let sum = bytes.iter().fold(!0_u32, |sum, byte| {
+            (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ ((sum & 1) * 0xEDB8_8320))
+        });
+        !sum
+    }
+
+    /// What computes it takes other ways for other lengths, and for what else the processor can do.
+    #[test]
+    #[cfg_attr(miri, ignore = "tens of millions of steps")]
+    fn the_sum_is_the_standards_whatever_the_length() {
+        let mut seed = 1_u32;
+        let bytes: Vec<u8> = std::iter::repeat_with(|| {
+            seed = seed.wrapping_mul(0x0019_660D).wrapping_add(0x3C6E_F35F);
+            (seed >> 24) as u8
+        })
+        .take(5000)
+        .collect();
+        for len in (0..=600).chain(2000..=2400).chain([4096, 4990]) {
+            let part = &bytes[len % 7..][..len];
+            assert_eq!(crc32fast::hash(part), slow(part), "{len} bytes");
+        }
+    }
+
     #[test]
     fn only_objects_are_sealed() {
         for text in ["", "1", "[1]", "{", "}", "\"{}\""] {
