@@ -1,4 +1,4 @@
-//! What does a handle do after the disk failed it? Files whose writes or syncs fail take the log's place.
+//! What does a handle do after the disk failed it? Files whose writes or syncs fail take the log's place. And what only a crate's own rewriting does.
 
 use super::*;
 
@@ -102,4 +102,18 @@ fn a_name_that_can_not_be_synced_fails_the_first_sync() {
     assert!(disk.sync_name(&path).is_ok());
     // Once is enough.
     assert!(disk.sync_name(&folder.path().join("gone/log.jsonl")).is_ok());
+}
+
+#[test]
+fn whoever_writes_anew_knows_where_the_next_line_will_stand() {
+    let (_folder, log) = broken_log(Durability::Buffer);
+    log.rewrite(|new| {
+        for (line, end) in [("[1]", 4), ("", 5), ("no record", 15)] {
+            new.verbatim(line.as_bytes())?;
+            assert_eq!(new.next_offset(), end);
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(fs::read(log.path()).unwrap(), b"[1]\n\nno record\n");
 }

@@ -365,6 +365,21 @@ fn modes_are_kept_and_new_files_are_for_their_owner() {
     assert_eq!(place.bytes(), b"3\n");
 }
 
+/// Nobody but the superuser can sync such a folder. Whoever made the log has answered for its name.
+#[cfg(unix)]
+#[test]
+fn a_log_in_a_folder_that_may_not_be_read_is_written_to() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::with("1\n");
+    let folder = place.path.parent().unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o300)).unwrap();
+    let log = WriteOptions::new().open(&place.path).unwrap();
+    let appended = log.append_with(&2, Durability::SyncAll);
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+    appended.unwrap();
+    assert_eq!(place.bytes(), b"1\n2\n");
+}
+
 /// The process is another one, for a umask is everybody's in it.
 #[cfg(unix)]
 #[test]
