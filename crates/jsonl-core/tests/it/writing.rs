@@ -456,6 +456,17 @@ fn a_missing_log_is_made_only_when_asked() {
     assert!(matches!(WriteOptions::new().open(folder), Err(Error::NotAFile { .. })));
 }
 
+/// Nobody makes files there, not even the superuser.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_keeps_a_log_from_being_made_is_said() {
+    if !std::path::Path::new("/sys/kernel").exists() {
+        return;
+    }
+    let refused = WriteOptions::new().create(true).open("/sys/log.jsonl").unwrap_err();
+    assert!(!matches!(refused.io_kind(), None | Some(std::io::ErrorKind::NotFound)), "{refused}");
+}
+
 /// Whoever reads beside hot writers sees whole records, perhaps one in flight at the end, and never damage.
 #[test]
 fn readers_beside_hot_writers_see_no_false_damage() {
