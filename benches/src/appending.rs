@@ -9,7 +9,7 @@ use jsonl_core::{Durability, Locking, WriteOptions, Writer, checksum};
 
 use annals_benches::corpus::{Size, Turn};
 use annals_benches::measure::{Table, Target, Work, side};
-use annals_benches::messages::{Lazily, turns};
+use annals_benches::messages::{Lazily, a_sync_for, turns};
 
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
@@ -22,7 +22,7 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
         let turns = turns(content_len);
         let buffered = if name == "chat" { buffered / 10 } else { buffered };
         append_buffered(folder.path(), name, &turns, buffered, table);
-        append_synced(folder.path(), name, &turns, synced, table);
+        append_synced(folder.path(), name, &turns, synced, size, table);
     }
 }
 
@@ -42,14 +42,17 @@ fn written(path: &Path, seals: u64) -> u64 {
     std::fs::metadata(path).unwrap().len() - seals * (checksum::SEAL_LEN as u64 - 1)
 }
 
-/// `write` of the same bytes, serialised into one buffer that is used again.
-fn bare(path: &Path, turns: &[Turn], count: usize, sync: Option<Durability>) -> u64 {
+/// `write` of the same bytes, serialised into one buffer that is used again; and a sync behind so many each time.
+fn bare(path: &Path, turns: &[Turn], count: usize, sync: Option<(usize, Durability)>) -> u64 {
     let mut file: File = OpenOptions::new().create(true).append(true).open(path).unwrap();
     let mut line = Vec::new();
-    for n in 0..count {
+    let (together, sync) = sync.map_or((1, None), |(together, how)| (together, Some(how)));
+    for first in (0..count).step_by(together) {
         line.clear();
-        serde_json::to_writer(&mut line, &turns[n % turns.len()]).unwrap();
-        line.push(b'\n');
+        for n in first..count.min(first + together) {
+            serde_json::to_writer(&mut line, &turns[n % turns.len()]).unwrap();
+            line.push(b'\n');
+        }
         file.write_all(&line).unwrap();
         match sync {
             None => {}
@@ -85,25 +88,47 @@ fn append_buffered(folder: &Path, name: &str, turns: &Lazily<Turn>, count: usize
     }
 }
 
-fn append_synced(folder: &Path, name: &str, turns: &Lazily<Turn>, count: usize, table: &mut Table) {
+fn append_synced(
+    folder: &Path,
+    name: &str,
+    turns: &Lazily<Turn>,
+    count: usize,
+    size: Size,
+    table: &mut Table,
+) {
     for durability in [Durability::SyncData, Durability::SyncAll] {
         table.compare(
             &format!("append {durability:?}, 1 thread, {name}"),
             Work::Records(count as u64),
             side("ours", || threads_append(folder, turns, count, 1, durability)),
-            side("write + sync each", || bare(&fresh(folder), turns, count, Some(durability))),
+            side("write + sync each", || bare(&fresh(folder), turns, count, Some((1, durability)))),
             Target::TimeAtMost(1.1),
         );
     }
     for (threads, target) in [(2, 0.8), (16, 6.0), (64, 12.0)] {
+        // Starting the threads is no part of it.
+        let count = count * if size == Size::Full { 4 } else { 1 };
+        let (job, work) =
+            (format!("append SyncData, {threads} threads, {name}"), Work::Records(count as u64));
+        let ours = || threads_append(folder, turns, count, threads, Durability::SyncData);
         table.compare(
-            &format!("append SyncData, {threads} threads, {name}"),
-            Work::Records(count as u64),
-            side("ours", || threads_append(folder, turns, count, threads, Durability::SyncData)),
+            &job,
+            work,
+            side("ours", ours),
             side("one thread, one at a time", || {
-                bare(&fresh(folder), turns, count, Some(Durability::SyncData))
+                bare(&fresh(folder), turns, count, Some((1, Durability::SyncData)))
             }),
             Target::AtLeast(target),
+        );
+        // What could be had if nobody had to wait for anybody.
+        table.compare(
+            &job,
+            work,
+            side("ours", ours),
+            side(&a_sync_for(threads), || {
+                bare(&fresh(folder), turns, count, Some((threads, Durability::SyncData)))
+            }),
+            Target::Shown,
         );
     }
 }

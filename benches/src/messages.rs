@@ -1,7 +1,8 @@
 //! Messages, made when the first job wants them, and sessions of ours that they are in.
 
 use std::cell::LazyCell;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -45,7 +46,7 @@ pub fn store(folder: &Path, durability: Durability) -> Store {
     StoreOptions::new().durability(durability).open(folder).unwrap()
 }
 
-/// Appends so many messages to a new session, each durable when the call returns, from several threads; and counts those that are there.
+/// Appends so many messages to a new session, each durable when the call returns, from several threads; returns how many there are.
 pub fn append_durably(folder: &Path, messages: &[Message], count: usize, threads: usize) -> usize {
     let store = store(&fresh(folder, "ours"), Durability::SyncData);
     let session = store.session("s").unwrap();
@@ -59,7 +60,32 @@ pub fn append_durably(folder: &Path, messages: &[Message], count: usize, threads
             });
         }
     });
-    session.transcript().unwrap().messages().count()
+    session.tail(1).unwrap().messages[0].seq() as usize
+}
+
+/// What the disk gives: writes so many messages together, and syncs, on one thread.
+pub fn write_and_sync(folder: &Path, messages: &[Message], count: usize, together: usize) -> usize {
+    let path = fresh(folder, "other").join("s.jsonl");
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    let mut lines = Vec::new();
+    for first in (0..count).step_by(together) {
+        lines.clear();
+        for n in first..count.min(first + together) {
+            serde_json::to_writer(&mut lines, &messages[n % messages.len()]).unwrap();
+            lines.push(b'\n');
+        }
+        file.write_all(&lines).unwrap();
+        file.sync_data().unwrap();
+    }
+    count
+}
+
+/// What that is called.
+pub fn a_sync_for(together: usize) -> String {
+    match together {
+        1 => String::from("write + fdatasync each"),
+        _ => format!("one thread, a sync for {together}"),
+    }
 }
 
 /// A new session of so many messages.

@@ -54,6 +54,11 @@ impl Picoclaw {
         self.write_meta(&meta);
     }
 
+    /// How many messages there are, as the side file has it.
+    pub fn count(&self) -> usize {
+        self.meta().count
+    }
+
     fn meta(&self) -> Meta {
         fs::read(&self.meta).map_or_else(|_| Meta::default(), |text| serde_json::from_slice(&text).unwrap())
     }

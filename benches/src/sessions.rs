@@ -8,7 +8,9 @@ use annals_session::{Durability, Entry, ListOptions, Scope, Session, Truncate};
 
 use annals_benches::corpus::Size;
 use annals_benches::measure::{Table, Target, Work, side};
-use annals_benches::messages::{Lazily, append_durably, filled, fresh, messages, store};
+use annals_benches::messages::{
+    Lazily, a_sync_for, append_durably, filled, fresh, messages, store, write_and_sync,
+};
 use annals_benches::originals::{Message, Picoclaw, aish_append, aish_load, orca_load};
 use serde::Deserialize;
 
@@ -35,18 +37,27 @@ fn add(folder: &Path, name: &str, messages: &Lazily<Message>, size: Size, table:
             continue;
         }
         let count = durable * if threads > 1 { 4 } else { 1 };
+        let ours = || append_durably(folder, messages, count, threads);
         table.compare(
             &job,
             Work::Records(count as u64),
-            side("ours", || append_durably(folder, messages, count, threads)),
+            side("ours", ours),
             side("picoclaw's scheme", || {
                 let picoclaw = Picoclaw::new(&fresh(folder, "other"), "s");
                 for n in 0..count {
                     picoclaw.add(&messages[n % messages.len()]);
                 }
-                picoclaw.history().len()
+                picoclaw.count()
             }),
             Target::AtLeast(target),
+        );
+        // What could be had of this disk.
+        table.compare(
+            &job,
+            Work::Records(count as u64),
+            side("ours", ours),
+            side(&a_sync_for(threads), || write_and_sync(folder, messages, count, threads)),
+            Target::Shown,
         );
     }
     table.compare(

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use annals_benches::corpus::Size;
 use annals_benches::measure::{Table, Target, Work, side};
-use annals_benches::messages::{append_durably, filled, fresh};
+use annals_benches::messages::{a_sync_for, append_durably, filled, fresh, write_and_sync};
 use annals_benches::originals::Message;
 use fjall::{Config, PartitionCreateOptions, PersistMode};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use rusqlite::Connection;
 
 const MESSAGES: TableDefinition<'_, u64, (&str, &str)> = TableDefinition::new("messages");
@@ -37,9 +37,14 @@ fn insert(connection: &Connection, message: &Message) {
 }
 
 fn durable(folder: &Path, name: &str, messages: &[Message], size: Size, table: &mut Table) {
-    let count = if size == Size::Full { 800 } else { 100 };
     let message = |n: usize| &messages[n % messages.len()];
     for (threads, target) in [(1, 0.95), (16, 4.0), (64, 8.0)] {
+        // Starting the threads is no part of it.
+        let count = match size {
+            Size::Full if threads > 1 => 3200,
+            Size::Full => 800,
+            _ => 100,
+        };
         let job = format!("durable message, {threads} threads, {name}");
         let ours = || append_durably(folder, messages, count, threads);
         let with_sqlite = |synchronous: &'static str| {
@@ -57,6 +62,14 @@ fn durable(folder: &Path, name: &str, messages: &[Message], size: Size, table: &
             side("ours", ours),
             side("SQLite, WAL, FULL, one writer", with_sqlite("FULL")),
             Target::AtLeast(target),
+        );
+        // What the disk gives whoever writes behind the end of a file.
+        table.compare(
+            &format!("{}, {name}", a_sync_for(threads)),
+            work,
+            side("that", || write_and_sync(folder, messages, count, threads)),
+            side("SQLite, WAL, FULL, one writer", with_sqlite("FULL")),
+            Target::Shown,
         );
         table.compare(
             &job,
@@ -81,7 +94,7 @@ fn durable(folder: &Path, name: &str, messages: &[Message], size: Size, table: &
                         .unwrap();
                     write.commit().unwrap();
                 }
-                database.begin_read().unwrap().open_table(MESSAGES).unwrap().iter().unwrap().count()
+                database.begin_read().unwrap().open_table(MESSAGES).unwrap().len().unwrap() as usize
             }),
             Target::Shown,
         );
@@ -99,7 +112,8 @@ fn durable(folder: &Path, name: &str, messages: &[Message], size: Size, table: &
                         .unwrap();
                     keyspace.persist(PersistMode::SyncData).unwrap();
                 }
-                partition.iter().count()
+                let (last, _) = partition.last_key_value().unwrap().unwrap();
+                u64::from_be_bytes(last.as_ref().try_into().unwrap()) as usize + 1
             }),
             Target::Shown,
         );
