@@ -19,6 +19,7 @@ use crate::mutex::Mutex;
 use crate::reader::Log;
 use crate::report::Report;
 use crate::source::{Buffer, Bytes, Chunk, Ranges};
+use crate::spare::Reused;
 
 /// Below this many bytes, starting a thread costs more than it saves.
 const PARALLEL_MIN: u64 = 1 << 20;
@@ -54,7 +55,7 @@ impl Log {
             Ok(flow)
         };
         let threads = self.thread_count(bytes.len().saturating_sub(start));
-        let mut buffer = Buffer::default();
+        let mut buffer = Reused::take();
         if threads == 1 {
             for index in 0..count {
                 if take(one(index, &mut buffer))?.is_break() {
@@ -65,7 +66,7 @@ impl Log {
         }
         let crew = Crew::new(count, threads as u64 * CHUNKS_AHEAD);
         let helpers = threads - 1;
-        let buffers: Vec<_> = (0..helpers).map(|_| Mutex::new(Buffer::default())).collect();
+        let buffers: Vec<_> = (0..helpers).map(|_| Mutex::new(Reused::take())).collect();
         let ended = thread::scope(|scope| -> Result<()> {
             let _stop = StopOnDrop(&crew);
             for index in 0..count {

@@ -113,6 +113,7 @@ mod report;
 mod salvage;
 pub mod scan;
 mod source;
+mod spare;
 mod transaction;
 mod utf8;
 pub mod verdict;

@@ -19,6 +19,7 @@ use crate::read_options::{ReadOptions, RecoveryMode};
 use crate::report::{DamageKind, Report, Span};
 use crate::scan::{Candidates, Prefilter};
 use crate::source::{Buffer, Bytes, Chunk, Ranges, Tail, read_all_at};
+use crate::spare::Reused;
 use crate::verdict::Rules;
 
 /// Opens a regular file for reading, and nothing else: a FIFO would wait for a writer that never comes.
@@ -329,7 +330,7 @@ impl Log {
     ) -> Result<Report> {
         let ranges = Ranges::new(&self.bytes, self.start, self.rules().max_line_len);
         let mut total = Report::new(self.start, self.options.damages);
-        let mut buffer = Buffer::default();
+        let mut buffer = Reused::take();
         for index in 0..ranges.count() {
             let chunk = ranges.chunk(index, &mut buffer).map_err(self.io("read"))?;
             let mut report = Report::new(chunk.offset, self.options.damages);

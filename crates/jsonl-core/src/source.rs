@@ -366,6 +366,16 @@ struct NextLine {
 }
 
 impl Buffer {
+    /// Empty, with room that there is already; what is in it doesn't matter.
+    pub(crate) fn in_space(space: Vec<u8>) -> Self {
+        Self { space: Arc::new(space), ..Self::default() }
+    }
+
+    /// Its room; none where somebody keeps a chunk of it.
+    pub(crate) fn into_space(self) -> Vec<u8> {
+        Arc::into_inner(self.space).unwrap_or_default()
+    }
+
     pub(crate) fn clear(&mut self) {
         let is_too_large = std::mem::take(self.is_too_large.get_mut());
         match Arc::get_mut(&mut self.space) {
@@ -391,7 +401,7 @@ impl Buffer {
     }
 
     /// The bytes from `first` on, the first of the buffer being at `base` in the file.
-    fn chunk(&self, base: u64, first: usize) -> Chunk<'_> {
+    pub(crate) fn chunk(&self, base: u64, first: usize) -> Chunk<'_> {
         let held =
             Some(Held { space: &self.space, at: self.start + first, is_too_large: &self.is_too_large });
         Chunk { bytes: &self[first..], held, ..empty_chunk(base + first as u64) }
