@@ -224,7 +224,7 @@ fn read_note(log: &Path) -> Option<(NoteText, Option<SystemTime>)> {
 
 /// So often the kernel is asked who holds what is held.
 #[cfg(target_os = "linux")]
-const LOOKS: usize = 3;
+const LOOKS: usize = 10;
 
 /// Who may hold a `flock` on a file, from `/proc/locks`:
 /// `1: FLOCK  ADVISORY  WRITE 4711 fe:00:12345 0 EOF`, the device as major and minor number in hexadecimal.
