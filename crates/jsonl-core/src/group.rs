@@ -3,17 +3,21 @@
 //! Records gather in a batch. The first thread to join one leads it: it waits until the batch before is on the
 //! disk, closes its own, writes and syncs it, lets the next leader go on, and only then wakes those whose
 //! records were in it, so that the disk is busy while they run. The others wait for the result and for nothing
-//! else: one call of the kernel wakes all of them, and none has to take a lock again. Nobody waits on purpose
-//! for more records to arrive; they do while the batch before is under way.
+//! else: one call of the kernel wakes all of them, and none has to take a lock again.
+//!
+//! Records arrive while the batch before is under way, and who closes a batch waits for those of the batch before, where that is worth it
+//! ([`Patience`]).
 
 use std::io;
 use std::mem;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Condvar, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use crate::durability::Durability;
 use crate::error::Error;
 use crate::mutex::Mutex;
+use crate::patience::Patience;
 
 /// A batch grows no further by records that would take it beyond this.
 const BATCH_MAX: usize = 64 << 20;
@@ -25,6 +29,8 @@ const SPARE_MAX: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     gathering: Mutex<Gathering>,
+    /// Who leads needn't wait any more.
+    is_enough: Condvar,
     /// Whose batch goes to the disk.
     turn: Mutex<()>,
 }
@@ -37,6 +43,11 @@ struct Gathering {
     spare: Vec<u8>,
     durability: Durability,
     batch: Arc<Batch>,
+    /// How many are in it.
+    joined: usize,
+    /// Whether its leader waits for more.
+    is_waiting: bool,
+    patience: Patience,
 }
 
 /// Those whose records go out together.
@@ -116,6 +127,10 @@ impl Queue {
         let offset = gathering.bytes.len() as u64 - 1;
         gathering.bytes.extend_from_slice(lines);
         gathering.durability = gathering.durability.max(durability);
+        gathering.joined += 1;
+        if gathering.is_waiting && gathering.patience.is_enough(gathering.joined) {
+            self.is_enough.notify_one();
+        }
         let batch = Arc::clone(&gathering.batch);
         drop(gathering);
         let start = if leads { self.lead(&batch, commit) } else { batch.result.wait().clone() };
@@ -136,19 +151,46 @@ impl Queue {
         // If `commit` panics, those who wait hear of a failure.
         let mut settle = Settle { batch, result: Err(Failure::Poisoned) };
         let turn = self.turn.lock();
-        let (mut bytes, durability) = {
-            let mut gathering = self.gathering.lock();
+        let (mut bytes, durability, joined) = {
+            let mut gathering = self.wait_for_those_before(self.gathering.lock());
             gathering.batch = Arc::default();
             let spare = mem::take(&mut gathering.spare);
-            (mem::replace(&mut gathering.bytes, spare), mem::take(&mut gathering.durability))
+            let joined = mem::take(&mut gathering.joined);
+            (mem::replace(&mut gathering.bytes, spare), mem::take(&mut gathering.durability), joined)
         };
+        let begun = Instant::now();
         settle.result = commit(&bytes, durability);
-        drop(turn);
+        let mut gathering = self.gathering.lock();
+        let next_joined = gathering.joined;
+        gathering.patience.after_batch(joined, begun.elapsed(), next_joined);
         if bytes.capacity() <= SPARE_MAX {
             bytes.clear();
-            self.gathering.lock().spare = bytes;
+            gathering.spare = bytes;
         }
+        drop(gathering);
+        drop(turn);
         settle.result.clone()
+    }
+
+    fn wait_for_those_before<'a>(
+        &self,
+        mut gathering: MutexGuard<'a, Gathering>,
+    ) -> MutexGuard<'a, Gathering> {
+        let before = gathering.joined;
+        let Some(until) = gathering.patience.until(before) else { return gathering };
+        gathering.is_waiting = true;
+        while !gathering.patience.is_enough(gathering.joined) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            gathering =
+                self.is_enough.wait_timeout(gathering, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        gathering.is_waiting = false;
+        let joined = gathering.joined;
+        gathering.patience.after_waiting(before, joined);
+        gathering
     }
 }
 
@@ -169,6 +211,7 @@ impl Drop for Settle<'_> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
 
@@ -202,6 +245,31 @@ mod tests {
         let disk = String::from_utf8(disk.lock().clone()).unwrap();
         assert_eq!(disk.lines().count(), 400);
         assert!(commits.into_inner() < 400, "no commit was shared");
+    }
+
+    #[test]
+    fn those_of_the_batch_before_are_waited_for_and_no_longer_than_until_all_are_there() {
+        let queue = Queue::default();
+        queue.gathering.lock().patience.after_batch(3, Duration::from_secs(1200), 0);
+        let commits = AtomicUsize::new(0);
+        let commit = |bytes: &[u8], _| {
+            commits.fetch_add(1, Ordering::Relaxed);
+            Ok(bytes.len() as u64)
+        };
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| queue.submit(b"a\n", Durability::SyncData, commit).unwrap());
+            }
+        });
+        assert_eq!(commits.into_inner(), 1);
+        assert_eq!(queue.gathering.lock().joined, 0);
+    }
+
+    #[test]
+    fn who_waits_in_vain_goes_on() {
+        let queue = Queue::default();
+        queue.gathering.lock().patience.after_batch(2, Duration::from_millis(10), 0);
+        assert_eq!(queue.submit(b"a\n", Durability::SyncData, |_, _| Ok(7)).unwrap(), 7);
     }
 
     #[test]

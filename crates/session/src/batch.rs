@@ -1,16 +1,17 @@
 //! Threads that append to one session at the same time share one look, one write and one sync.
 //!
 //! Messages gather in a batch. The first thread to join one leads it: it waits until the batch before is on the
-//! device, closes its own and appends it whole, and wakes the others. Nobody waits on purpose for more messages to
-//! arrive; they do while the batch before is under way.
+//! device, closes its own and appends it whole, and wakes the others. Messages arrive while the batch before is under way, and who
+//! closes a batch waits for those of the batch before, where that is worth it ([`Patience`]).
 
 use std::io;
 use std::mem;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-use jsonl_core::{Durability, Holder};
-use parking_lot::Mutex;
+use jsonl_core::{Durability, Holder, Patience};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
@@ -22,6 +23,8 @@ const BATCH_MAX: usize = 64 << 20;
 #[derive(Default)]
 pub(crate) struct Batches {
     gathering: Mutex<Gathering>,
+    /// Who leads needn't wait any more.
+    is_enough: Condvar,
     /// Whose batch is under way.
     turn: Mutex<()>,
 }
@@ -32,6 +35,9 @@ struct Gathering {
     len: usize,
     durability: Durability,
     batch: Arc<Batch>,
+    /// Whether its leader waits for more.
+    is_waiting: bool,
+    patience: Patience,
 }
 
 /// Those whose messages go out together, in the order in which they came.
@@ -147,6 +153,9 @@ impl Batches {
         gathering.messages.push(message);
         gathering.len += len;
         gathering.durability = gathering.durability.max(durability);
+        if gathering.is_waiting && gathering.patience.is_enough(index + 1) {
+            self.is_enough.notify_one();
+        }
         let batch = Arc::clone(&gathering.batch);
         drop(gathering);
         if index == 0 {
@@ -166,12 +175,17 @@ impl Batches {
         let mut settle = Settle { batch, done: Vec::new() };
         let turn = self.turn.lock();
         let (messages, durability) = {
-            let mut gathering = self.gathering.lock();
+            let mut gathering = self.wait_for_those_before(self.gathering.lock());
             gathering.batch = Arc::default();
             gathering.len = 0;
             (mem::take(&mut gathering.messages), mem::take(&mut gathering.durability))
         };
+        let begun = Instant::now();
         let committed = commit(&messages, durability);
+        let mut gathering = self.gathering.lock();
+        let next_joined = gathering.messages.len();
+        gathering.patience.after_batch(messages.len(), begun.elapsed(), next_joined);
+        drop(gathering);
         drop(turn);
         match committed {
             Ok(results) => {
@@ -185,6 +199,26 @@ impl Batches {
                 Err(error)
             }
         }
+    }
+
+    /// Waits until those of the batch before have come again, or for as long as is worth it: not where nobody waits for the device.
+    fn wait_for_those_before<'a>(
+        &self,
+        mut gathering: MutexGuard<'a, Gathering>,
+    ) -> MutexGuard<'a, Gathering> {
+        let before = gathering.messages.len();
+        if gathering.durability == Durability::Buffer {
+            return gathering;
+        }
+        let Some(until) = gathering.patience.until(before) else { return gathering };
+        gathering.is_waiting = true;
+        while !gathering.patience.is_enough(gathering.messages.len())
+            && !self.is_enough.wait_until(&mut gathering, until).timed_out()
+        {}
+        gathering.is_waiting = false;
+        let joined = gathering.messages.len();
+        gathering.patience.after_waiting(before, joined);
+        gathering
     }
 }
 
