@@ -17,7 +17,9 @@ const SEARCHES: [(&str, &str); 3] = [("rare", RARE), ("frequent", FREQUENT), ("a
 /// The jobs of looking for one word.
 struct Search {
     all: String,
+    /// Beside one who counts lines: the same, and only those in which somebody says it.
     counted: String,
+    said: String,
     /// Beside one who shows all finds.
     shown: Option<String>,
 }
@@ -26,13 +28,14 @@ impl Search {
     fn of(name: &str, agent: &str) -> Self {
         Self {
             all: format!("transcripts search {name}, {agent}"),
-            counted: format!("transcripts search --count {name} beside rg, {agent}"),
+            counted: format!("transcripts search --records --count {name} beside rg, {agent}"),
+            said: format!("transcripts search --count {name} beside rg, {agent}"),
             shown: (name == "frequent").then(|| format!("transcripts search {name} beside rg -o, {agent}")),
         }
     }
 
     fn jobs(&self) -> Vec<String> {
-        let first = [self.all.clone(), self.counted.clone()];
+        let first = [self.all.clone(), self.counted.clone(), self.said.clone()];
         first.into_iter().chain(self.shown.clone()).collect()
     }
 }
@@ -105,14 +108,25 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
                 rg.args(["--hidden", "--no-ignore"]).args(args).current_dir(&home.folder);
                 rg
             };
+            let count = |args: &[&str]| counts(&program, &home.folder, &[args, &["--count", word]].concat());
+            let lines_with_it = || counts_of_rg(&mut rg(&["-cF", word]));
             if is_beside_rg(&search.counted, table) {
-                // It looks for bytes, also where nobody said them, so only whether there are any is the same.
                 table.compare(
                     &search.counted,
                     work,
-                    side("ours", || counts(&program, &home.folder, &["search", "--count", word]) > 0),
-                    side("rg -c", || counts_of_rg(&mut rg(&["-cF", word])) > 0),
+                    side("ours", || count(&["search", "--records"])),
+                    side("rg -c", lines_with_it),
                     Target::AtLeast(1.2),
+                );
+            }
+            if is_beside_rg(&search.said, table) {
+                // It finds the word also where nobody says it, so only whether there are any is the same.
+                table.compare(
+                    &search.said,
+                    work,
+                    side("ours", || count(&["search"]) > 0),
+                    side("rg -c, whoever says it", || lines_with_it() > 0),
+                    Target::Shown,
                 );
             }
             if let Some(shown) = &search.shown
