@@ -5,14 +5,14 @@
 //! is about twice as fast as with words, and where there are escapes, with all of 64 bytes at once, twice as fast again. A search that looks
 //! for two things and counts lines takes three passes with the best of libraries, and one here, in less than half the time. The module needs `unsafe` for four things: instructions that every
 //! processor of the architecture has are still not safe to call from code that doesn't name them, nor those that this one was
-//! found to have; a load of 32 bytes takes a pointer; and a string of bytes
+//! found to have; a load of 32 or 64 bytes takes a pointer; and a string of bytes
 //! that another check than the standard library's found to be UTF-8 can't be had otherwise.
 //!
 //! # Contract
 //!
 //! None for the caller: blocks are passed by reference to all of their bytes, nothing is read beyond them; a [`Pair`] is made
 //! and [`pass_content`] goes on only where the processor has what it needs; bytes that become a string are owned, and checked here. The slow
-//! twins are [`first_special_in_words`] and looking at each byte, [`String::from_utf8`], and [`Prefilter`](super::Prefilter) without a pair;
+//! twins are [`first_special_in_words`] and looking at each byte, [`String::from_utf8`], and [`Prefilter`](super::Prefilter) without masks and without a pair;
 //! the tests compare all of them.
 
 pub(super) use content::pass_content;
@@ -21,6 +21,8 @@ pub(super) use pair::Pair;
 use crate::utf8::from_utf8;
 
 mod content;
+#[cfg(target_arch = "x86_64")]
+mod masks;
 mod pair;
 
 /// The bytes as a string, if they are UTF-8: checked with vectors, which is several times faster than

@@ -1,6 +1,8 @@
 //! Looks for a text and for an escape that could hide it, and counts newlines, in one pass.
 
 #[cfg(target_arch = "x86_64")]
+use super::masks::Masks;
+#[cfg(target_arch = "x86_64")]
 use super::{WIDE_LEN, load};
 
 /// Looks for two bytes of a text at their distance, for the escape of a byte, and for newlines, 32 bytes at a time.
@@ -10,6 +12,8 @@ pub(in crate::scan) struct Pair {
     /// The bytes, and where they stand in the text: those that are rarest elsewhere.
     first: (u8, usize),
     second: (u8, usize),
+    /// Where the processor has more.
+    masks: Option<Masks>,
 }
 
 /// Not on this architecture.
@@ -49,6 +53,11 @@ impl Pair {
     pub(in crate::scan) fn find(&self, _bytes: &[u8], _is_match: impl Fn(usize) -> bool) -> Passed {
         match *self {}
     }
+
+    #[cfg(test)]
+    pub(in crate::scan) fn without_masks(self) -> Self {
+        match self {}
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -59,14 +68,22 @@ impl Pair {
             return None;
         }
         let at = |at: usize| text.get(at).map(|byte| (*byte, at));
-        match memchr::arch::all::packedpair::Pair::new(text) {
-            Some(pair) => Some(Self { first: at(pair.index1().into())?, second: at(pair.index2().into())? }),
-            None => Some(Self { first: at(0)?, second: at(0)? }),
-        }
+        let (first, second) = match memchr::arch::all::packedpair::Pair::new(text) {
+            Some(pair) => (at(pair.index1().into())?, at(pair.index2().into())?),
+            None => (at(0)?, at(0)?),
+        };
+        Some(Self { first, second, masks: Masks::of(first, second) })
     }
 
     /// Goes to the first place that could be one of the text or of `\u00` and is a match.
     pub(in crate::scan) fn find(&self, bytes: &[u8], is_match: impl Fn(usize) -> bool) -> Passed {
+        match &self.masks {
+            Some(masks) => masks.find(bytes, is_match),
+            None => self.find_in_blocks(bytes, is_match),
+        }
+    }
+
+    fn find_in_blocks(&self, bytes: &[u8], is_match: impl Fn(usize) -> bool) -> Passed {
         let (mut len, mut newlines) = (0, 0);
         loop {
             // SAFETY: a pair is made only where the processor has AVX2.
@@ -88,6 +105,12 @@ impl Pair {
             newlines += u64::from(block.newlines.count_ones());
             len += WIDE_LEN;
         }
+    }
+
+    /// The same without what only some processors have.
+    #[cfg(test)]
+    pub(in crate::scan) fn without_masks(self) -> Self {
+        Self { masks: None, ..self }
     }
 
     /// The first block in which something could begin; or the end of the last one, without signs. Calls nothing, so that
