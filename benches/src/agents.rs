@@ -17,26 +17,28 @@ const SEARCHES: [(&str, &str); 3] = [("rare", RARE), ("frequent", FREQUENT), ("a
 /// The jobs of looking for one word.
 struct Search {
     all: String,
-    /// Beside one who counts lines: the same, and only those in which somebody says it.
+    /// Beside one who counts lines: records with the word.
     counted: String,
-    said: String,
+    /// And only those in which somebody says it.
+    said: Option<String>,
     /// Beside one who shows all finds.
     shown: Option<String>,
 }
 
 impl Search {
     fn of(name: &str, agent: &str) -> Self {
+        let is_frequent = name == "frequent";
         Self {
             all: format!("transcripts search {name}, {agent}"),
             counted: format!("transcripts search --records --count {name} beside rg, {agent}"),
-            said: format!("transcripts search --count {name} beside rg, {agent}"),
-            shown: (name == "frequent").then(|| format!("transcripts search {name} beside rg -o, {agent}")),
+            said: is_frequent.then(|| format!("transcripts search --count {name} beside rg, {agent}")),
+            shown: is_frequent.then(|| format!("transcripts search {name} beside rg -o, {agent}")),
         }
     }
 
     fn jobs(&self) -> Vec<String> {
-        let first = [self.all.clone(), self.counted.clone(), self.said.clone()];
-        first.into_iter().chain(self.shown.clone()).collect()
+        let first = [self.all.clone(), self.counted.clone()];
+        first.into_iter().chain(self.said.clone()).chain(self.shown.clone()).collect()
     }
 }
 
@@ -119,10 +121,12 @@ pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
                     Target::AtLeast(1.2),
                 );
             }
-            if is_beside_rg(&search.said, table) {
+            if let Some(said) = &search.said
+                && is_beside_rg(said, table)
+            {
                 // It finds the word also where nobody says it, so only whether there are any is the same.
                 table.compare(
-                    &search.said,
+                    said,
                     work,
                     side("ours", || count(&["search"]) > 0),
                     side("rg -c, whoever says it", || lines_with_it() > 0),

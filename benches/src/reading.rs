@@ -4,7 +4,10 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
+use jsonl_core::scan::{Candidates, Prefilter};
 use jsonl_core::{Log, ReadOptions, Source};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -79,6 +82,63 @@ fn scan(corpus: &Corpus, table: &mut Table) {
         side("two-thread sum through a map", || sum_through_map(path)),
         Target::AtLeast(0.9),
     );
+    // What is left of reading when something is done with the bytes.
+    table.compare(
+        &format!("scan, count lines, 2 threads, {}", corpus.name),
+        len(path),
+        side("ours", ours),
+        side("two threads that only read", || read_only(path)),
+        Target::Shown,
+    );
+    let absent = Prefilter::new("zyzzyva");
+    table.compare(
+        &format!("candidates of an absent word, 2 threads, {}", corpus.name),
+        len(path),
+        side("ours", || {
+            let mut found = 0;
+            let count = |candidates: &mut Candidates<'_>| candidates.count();
+            let add = |count, _| {
+                found += count;
+                ControlFlow::Continue(())
+            };
+            assert_eq!(open(path).candidates(&absent, count, add).unwrap().lines, lines);
+            assert_eq!(found, 0);
+            fs::metadata(path).unwrap().len()
+        }),
+        side("two threads that only read", || read_only(path)),
+        Target::Shown,
+    );
+}
+
+/// How many bytes two threads read, each a part of the file at a time, into the same memory.
+fn read_only(path: &Path) -> u64 {
+    const PART_LEN: usize = 512 << 10;
+    let (file, next, read) = (File::open(path).unwrap(), AtomicU64::new(0), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut buffer = vec![0; PART_LEN];
+                loop {
+                    let at = next.fetch_add(PART_LEN as u64, Ordering::Relaxed);
+                    match read_at(&file, &mut buffer, at) {
+                        0 => break,
+                        got => read.fetch_add(got as u64, Ordering::Relaxed),
+                    };
+                }
+            });
+        }
+    });
+    read.into_inner()
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> usize {
+    std::os::unix::fs::FileExt::read_at(file, buffer, at).unwrap()
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> usize {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, at).unwrap()
 }
 
 fn verify(corpus: &Corpus, targets: &Targets, table: &mut Table) {
