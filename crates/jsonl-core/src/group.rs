@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn those_of_the_batch_before_are_waited_for_and_no_longer_than_until_all_are_there() {
         let queue = Queue::default();
-        queue.gathering.lock().patience.after_batch(3, Duration::from_secs(1200), 0);
+        queue.gathering.lock().patience.expect(3);
         let commits = AtomicUsize::new(0);
         let commit = |bytes: &[u8], _| {
             commits.fetch_add(1, Ordering::Relaxed);

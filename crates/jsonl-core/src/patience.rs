@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// Waiting for less than this costs more than it saves: falling asleep and waking up take as long.
 const WAIT_MIN: Duration = Duration::from_micros(20);
 
+/// Nobody waits for longer than this, however long a disk that hung for a while took: those who are waited for may be gone.
+const WAIT_MAX: Duration = Duration::from_millis(10);
+
 /// Waiting in vain is followed by so many batches at most for which nobody waits.
 const HASTE_MAX: u32 = 63;
 
@@ -13,7 +16,7 @@ const HASTE_MAX: u32 = 63;
 ///
 /// Records arrive while the batch before is on its way to the disk. Of threads that append one record after the other, half would be in each
 /// batch, and wait for two syncs. If who closes a batch waits for those who have just been told of theirs, all are in each. That
-/// takes half as long as the batch before took, at most, counted from its end: who appends now and then never waits, and neither does
+/// takes half as long as the batch before took, at most, and at most 10 ms, counted from its end: who appends now and then never waits, and neither does
 /// a thread that is alone. Where few come, nobody waits the next times, which are more each time.
 ///
 /// ```
@@ -25,8 +28,9 @@ const HASTE_MAX: u32 = 63;
 /// assert_eq!(patience.until(1), None);
 /// // A batch of three took 200 µs, and a fourth thread has come meanwhile.
 /// patience.after_batch(3, Duration::from_micros(200), 1);
-/// assert!(patience.until(1).is_some());
 /// assert!(!patience.is_enough(3) && patience.is_enough(4));
+/// // Who is the fourth in a batch waits for nobody; who is the first, for 100 µs from now on.
+/// assert_eq!(patience.until(4), None);
 /// ```
 #[derive(Debug, Default)]
 pub struct Patience {
@@ -43,7 +47,7 @@ pub struct Patience {
 impl Patience {
     /// Of a batch of so many, which took so long; so many have joined the next one already.
     pub fn after_batch(&mut self, joined: usize, took: Duration, next_joined: usize) {
-        let wait = took / 2;
+        let wait = (took / 2).min(WAIT_MAX);
         self.expected = next_joined.saturating_add(joined);
         self.until = Instant::now().checked_add(wait).filter(|_| wait >= WAIT_MIN);
     }
@@ -84,17 +88,33 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(600);
 
+    impl Patience {
+        /// So many are expected, and there is all the time in the world.
+        pub(crate) fn expect(&mut self, count: usize) {
+            (self.expected, self.until) = (count, Some(Instant::now() + LONG));
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_long_after_a_disk_hung() {
+        let mut patience = Patience::default();
+        patience.after_batch(2, LONG, 0);
+        // If it is over already, so much the better.
+        assert!(patience.until(1).is_none_or(|until| until <= Instant::now() + WAIT_MAX));
+        assert!(patience.until.unwrap() <= Instant::now() + WAIT_MAX);
+    }
+
     #[test]
     fn nobody_waits_who_is_alone_or_comes_late_or_where_it_is_quick() {
         let mut patience = Patience::default();
-        patience.after_batch(1, LONG, 0);
+        patience.expect(1);
         assert_eq!(patience.until(1), None);
         patience.after_batch(100, Duration::from_micros(39), 0);
         assert_eq!(patience.until(1), None);
         patience.after_batch(100, Duration::from_millis(2), 0);
         std::thread::sleep(Duration::from_millis(1));
         assert_eq!(patience.until(1), None);
-        patience.after_batch(2, LONG, 0);
+        patience.expect(2);
         assert!(patience.until(1).is_some());
     }
 
@@ -103,13 +123,13 @@ mod tests {
         let mut patience = Patience::default();
         // How often nobody waits from now on.
         let haste = |patience: &mut Patience| {
-            patience.after_batch(5, LONG, 0);
+            patience.expect(5);
             (0..).take_while(|_| patience.until(1).is_none()).count()
         };
         for (joined, expected) in
             [(5, 0), (2, 1), (1, 3), (2, 7), (3, 3), (1, 7), (1, 15), (1, 31), (1, 63), (1, 63), (4, 31)]
         {
-            patience.after_batch(5, LONG, 0);
+            patience.expect(5);
             patience.after_waiting(1, joined);
             assert_eq!(haste(&mut patience), expected, "{joined}");
         }

@@ -182,10 +182,11 @@ impl Batches {
         };
         let begun = Instant::now();
         let committed = commit(&messages, durability);
-        let mut gathering = self.gathering.lock();
-        let next_joined = gathering.messages.len();
-        gathering.patience.after_batch(messages.len(), begun.elapsed(), next_joined);
-        drop(gathering);
+        if durability != Durability::Buffer {
+            let mut gathering = self.gathering.lock();
+            let next_joined = gathering.messages.len();
+            gathering.patience.after_batch(messages.len(), begun.elapsed(), next_joined);
+        }
         drop(turn);
         match committed {
             Ok(results) => {
