@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use nix::errno::Errno;
 use nix::libc::user_regs_struct;
-use nix::sys::ptrace::{self, Options};
+use nix::sys::ptrace::{self, Event, Options};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -110,7 +110,9 @@ impl Traced {
         loop {
             ptrace::cont(self.pid, signal)?;
             match waitpid(self.pid, Some(WaitPidFlag::__WALL))? {
-                WaitStatus::PtraceEvent(..) => break,
+                WaitStatus::PtraceEvent(_, _, event) if event == Event::PTRACE_EVENT_EXEC as i32 => break,
+                // It stopped once more before: what is opened now would go on showing the shell's memory, in which nothing is ever found.
+                WaitStatus::PtraceEvent(..) => signal = None,
                 WaitStatus::Stopped(_, found) => signal = Some(found),
                 other => return Err(io::Error::other(format!("it ended before it began: {other:?}"))),
             }
