@@ -316,7 +316,8 @@ impl Writer {
 
     /// Appends a record. On return it is as durable as the options say.
     ///
-    /// Threads that append with a sync at the same time share one.
+    /// Threads that append with a sync at the same time share one. Where several do so one record after the other, who is first waits a little for those
+    /// who have just been told of theirs: half of a sync at most, and 10 ms ([`Patience`](crate::Patience)).
     ///
     /// # Errors
     ///

@@ -171,7 +171,7 @@ impl Session {
     /// there. Returns the message's sequence number.
     ///
     /// On return the message is as durable as the store's options say, whoever else is killed meanwhile. Threads
-    /// that append at the same time share a sync.
+    /// that append at the same time share a sync, as those of a [`jsonl_core::Writer::append`] do.
     ///
     /// # Errors
     ///
