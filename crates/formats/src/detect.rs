@@ -1,7 +1,8 @@
 //! Whose transcript a file is, and what a folder keeps: by what is in it.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use jsonl_core::{Log, Span, scan};
 
@@ -38,7 +39,7 @@ pub fn detect(path: impl AsRef<Path>) -> Result<Option<Agent>> {
     let mut lines =
         head.split(|byte| *byte == b'\n').filter(|line| scan::check(line, scan::NESTING_MAX).is_ok());
     let told = lines.by_ref().take(LINES_MAX).find_map(|line| clues.see(line));
-    Ok(told.or_else(|| clues.chat_at(path)))
+    told.map_or_else(|| clues.chat_at(path), |agent| Ok(Some(agent)))
 }
 
 /// Whose transcript an open file is.
@@ -52,7 +53,7 @@ pub(crate) fn detect_in(log: &Log, path: &Path) -> Result<Option<Agent>> {
             return Ok(agent);
         }
     }
-    Ok(clues.chat_at(path))
+    clues.chat_at(path)
 }
 
 /// The same of any file, whatever is in it.
@@ -68,7 +69,7 @@ fn detect_line_by_line(log: &Log, path: &Path) -> Result<Option<Agent>> {
             return Ok(Some(agent));
         }
     }
-    Ok(clues.chat_at(path))
+    clues.chat_at(path)
 }
 
 /// The first lines of a file, as long as they are whole objects: little is read, and memory taken for no more than the longest.
@@ -156,15 +157,22 @@ impl Clues {
         None
     }
 
-    /// Whose chat it is, if it is one.
-    fn chat_at(self, path: &Path) -> Option<Agent> {
+    /// Whose chat it is, if it is one. A side file makes it picoclaw's, so that has to be looked at.
+    fn chat_at(self, path: &Path) -> Result<Option<Agent>> {
+        let Some(chat) = self.chat else { return Ok(None) };
         let name = path.to_string_lossy();
-        let side = name.strip_suffix(".jsonl").map(|stem| format!("{stem}.meta.json"));
-        Some(match self.chat? {
-            _ if side.is_some_and(|side| Path::new(&side).is_file()) => Agent::Picoclaw,
+        if let Some(stem) = name.strip_suffix(".jsonl") {
+            let side = PathBuf::from(format!("{stem}.meta.json"));
+            match fs::metadata(&side) {
+                Ok(found) if found.is_file() => return Ok(Some(Agent::Picoclaw)),
+                Err(error) if !is_gone(&error) => return Err(Error::io("look at", &side)(error)),
+                _ => {}
+            }
+        }
+        Ok(Some(match chat {
             Agent::Chat if name.ends_with(".jsonl.archived") => Agent::Orca,
             agent => agent,
-        })
+        }))
     }
 }
 
@@ -193,7 +201,11 @@ pub fn detect_folder(folder: &Path) -> Result<Option<Keeps>> {
             Err(error) => unread.push(error),
         }
     }
-    let known = Layout::detect(folder)?.map(Keeps::Sessions).or(chat.map(Keeps::Transcripts));
+    let layout = Layout::detect(folder).unwrap_or_else(|error| {
+        unread.push(error);
+        None
+    });
+    let known = layout.map(Keeps::Sessions).or(chat.map(Keeps::Transcripts));
     match unread.into_iter().next() {
         Some(error) if known.is_none() => Err(error),
         _ => Ok(known),
@@ -204,6 +216,8 @@ pub fn detect_folder(folder: &Path) -> Result<Option<Keeps>> {
 fn is_catalog(path: &Path) -> Result<bool> {
     let log = match lines::open(path) {
         Err(Error::Log(jsonl_core::Error::Io { source, .. })) if is_gone(&source) => return Ok(false),
+        // A folder or a device of this name is none.
+        Err(Error::Log(jsonl_core::Error::NotAFile { .. })) => return Ok(false),
         log => log?,
     };
     for line in log.lines().take(LINES_MAX) {

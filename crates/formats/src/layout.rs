@@ -37,22 +37,28 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) if it can't be listed; that of a file if nothing tells and one can't be read.
+    /// [`Error::Io`](crate::Error::Io) if it can't be listed, or a side file beside a session can't be looked at; that of a file if nothing tells and
+    /// one can't be read.
     pub fn detect(dir: &Path) -> Result<Option<Self>> {
         let sessions = orca::list(dir)?;
         let picoclaws = picoclaw::list(dir)?;
-        let mut unread = None;
+        let mut unseen = None;
         for entry in picoclaws.iter().take(LOOK_MAX) {
             let stem = crate::folder::stem(&entry.path, ".jsonl");
             let side = entry.path.with_file_name(format!("{stem}.meta.json"));
             match fs::metadata(&side) {
                 Ok(found) if found.is_file() => return Ok(Some(Self::Picoclaw)),
                 Err(error) if !is_gone(&error) => {
-                    _ = unread.get_or_insert(Error::io("look at", &side)(error))
+                    _ = unseen.get_or_insert(Error::io("look at", &side)(error))
                 }
                 _ => {}
             }
         }
+        // It could be picoclaw's: whatever the sessions look like, nothing else is guessed.
+        if let Some(error) = unseen {
+            return Err(error);
+        }
+        let mut unread = None;
         let is_legacy = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
         for entry in picoclaws.iter().filter(|entry| is_legacy(&entry.path)).take(LOOK_MAX) {
             match picoclaw::read(&entry.path) {

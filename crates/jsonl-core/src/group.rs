@@ -1,12 +1,12 @@
 //! Group commit: threads that wait for the disk at the same time share one write and one sync.
 //!
 //! Records gather in a batch. The first thread to join one leads it: it waits until the batch before is on the
-//! disk, closes its own, writes and syncs it, lets the next leader go on, and only then wakes those whose
-//! records were in it, so that the disk is busy while they run. The others wait for the result and for nothing
+//! disk, closes its own, writes and syncs it, lets the next leader go on, and wakes those whose
+//! records were in it. The others wait for the result and for nothing
 //! else: one call of the kernel wakes all of them, and none has to take a lock again.
 //!
 //! Records arrive while the batch before is under way, and who closes a batch waits for those of the batch before, where that is worth it
-//! ([`Patience`]).
+//! ([`Patience`]); where it isn't, the disk is busy while they run.
 
 use std::io;
 use std::mem;

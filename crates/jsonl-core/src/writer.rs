@@ -317,7 +317,7 @@ impl Writer {
     /// Appends a record. On return it is as durable as the options say.
     ///
     /// Threads that append with a sync at the same time share one. Where several do so one record after the other, who is first waits a little for those
-    /// who have just been told of theirs: half of a sync at most, and 10 ms ([`Patience`](crate::Patience)).
+    /// who have just been told of theirs: half as long as their batch took at most, and 10 ms ([`Patience`](crate::Patience)).
     ///
     /// # Errors
     ///

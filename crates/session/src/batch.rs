@@ -131,7 +131,7 @@ impl Failure {
 }
 
 impl Batches {
-    /// Adds a message to the batch that is gathering, and returns when that is done. `commit` appends messages and
+    /// Adds a message that is to be synced to the batch that is gathering, and returns when that is done. `commit` appends messages and
     /// says for each what became of it; it is called by whoever leads.
     pub(crate) fn submit(
         &self,
@@ -182,11 +182,10 @@ impl Batches {
         };
         let begun = Instant::now();
         let committed = commit(&messages, durability);
-        if durability != Durability::Buffer {
-            let mut gathering = self.gathering.lock();
-            let next_joined = gathering.messages.len();
-            gathering.patience.after_batch(messages.len(), begun.elapsed(), next_joined);
-        }
+        let mut gathering = self.gathering.lock();
+        let next_joined = gathering.messages.len();
+        gathering.patience.after_batch(messages.len(), begun.elapsed(), next_joined);
+        drop(gathering);
         drop(turn);
         match committed {
             Ok(results) => {
@@ -202,15 +201,12 @@ impl Batches {
         }
     }
 
-    /// Waits until those of the batch before have come again, or for as long as is worth it: not where nobody waits for the device.
+    /// Waits until those of the batch before have come again, or for as long as is worth it.
     fn wait_for_those_before<'a>(
         &self,
         mut gathering: MutexGuard<'a, Gathering>,
     ) -> MutexGuard<'a, Gathering> {
         let before = gathering.messages.len();
-        if gathering.durability == Durability::Buffer {
-            return gathering;
-        }
         let Some(until) = gathering.patience.until(before) else { return gathering };
         gathering.is_waiting = true;
         while !gathering.patience.is_enough(gathering.messages.len())

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use annals_formats::claude_code::subagents;
 use annals_formats::transcript::Agent;
 use annals_formats::{
-    Keeps, Layout, Transcript, TranscriptEntry, detect_folder, homes, list_transcripts, list_transcripts_with,
+    Keeps, Layout, Transcript, TranscriptEntry, detect, detect_folder, homes, list_transcripts,
+    list_transcripts_with,
 };
 
 use crate::expected::testdata;
@@ -142,8 +143,21 @@ fn what_cannot_be_looked_at_is_told() {
     circle("store/k.meta.json");
     fs::write(store.join("k.jsonl"), "{\"type\":1}\n").unwrap();
     assert!(Layout::detect(&store).is_err() && detect_folder(&store).is_err());
+    let message = "{\"role\":\"user\",\"content\":\"hi\"}\n";
+    fs::write(store.join("k.jsonl"), message).unwrap();
+    assert!(Layout::detect(&store).is_err() && detect_folder(&store).is_err());
+    assert!(detect(store.join("k.jsonl")).is_err());
+    // What is known all the same is said.
+    fs::create_dir(store.join("sub")).unwrap();
+    fs::write(store.join("sub/chat.jsonl"), message).unwrap();
+    assert_eq!(detect_folder(&store).unwrap(), Some(Keeps::Transcripts(Agent::Chat)));
+    fs::remove_dir_all(store.join("sub")).unwrap();
+    fs::write(store.join("k.jsonl"), "{\"type\":1}\n").unwrap();
     fs::remove_file(store.join("k.meta.json")).unwrap();
     assert_eq!((Layout::detect(&store).unwrap(), detect_folder(&store).unwrap()), (None, None));
+    fs::create_dir(store.join("sessions-db-events.jsonl")).unwrap();
+    assert_eq!(detect_folder(&store).unwrap(), None);
+    fs::remove_dir(store.join("sessions-db-events.jsonl")).unwrap();
     circle("store/sessions-db-events.jsonl");
     assert!(detect_folder(&store).is_err());
     fs::remove_dir_all(store).unwrap();
