@@ -1,7 +1,5 @@
 //! Append, per durability and number of threads.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 use std::thread;
 
@@ -9,7 +7,7 @@ use jsonl_core::{Durability, Locking, WriteOptions, Writer, checksum};
 
 use annals_benches::corpus::{Size, Turn};
 use annals_benches::measure::{Table, Target, Work, side};
-use annals_benches::messages::{Lazily, a_sync_for, turns};
+use annals_benches::messages::{Lazily, a_sync_for, turns, write_bare};
 
 pub(crate) fn run(folder: &Path, size: Size, table: &mut Table) {
     let folder = tempfile::tempdir_in(folder).unwrap();
@@ -42,25 +40,11 @@ fn written(path: &Path, seals: u64) -> u64 {
     std::fs::metadata(path).unwrap().len() - seals * (checksum::SEAL_LEN as u64 - 1)
 }
 
-/// `write` of the same bytes, serialised into one buffer that is used again; and a sync behind so many each time.
-fn bare(path: &Path, turns: &[Turn], count: usize, sync: Option<(usize, Durability)>) -> u64 {
-    let mut file: File = OpenOptions::new().create(true).append(true).open(path).unwrap();
-    let mut line = Vec::new();
-    let (together, sync) = sync.map_or((1, None), |(together, how)| (together, Some(how)));
-    for first in (0..count).step_by(together) {
-        line.clear();
-        for n in first..count.min(first + together) {
-            serde_json::to_writer(&mut line, &turns[n % turns.len()]).unwrap();
-            line.push(b'\n');
-        }
-        file.write_all(&line).unwrap();
-        match sync {
-            None => {}
-            Some(Durability::SyncAll) => file.sync_all().unwrap(),
-            Some(_) => file.sync_data().unwrap(),
-        }
-    }
-    written(path, 0)
+/// The same bytes, so many records in a `write`.
+fn bare(folder: &Path, turns: &[Turn], count: usize, together: usize, durability: Durability) -> u64 {
+    let path = fresh(folder);
+    write_bare(&path, turns, count, together, durability);
+    written(&path, 0)
 }
 
 fn append_buffered(folder: &Path, name: &str, turns: &Lazily<Turn>, count: usize, table: &mut Table) {
@@ -82,7 +66,7 @@ fn append_buffered(folder: &Path, name: &str, turns: &Lazily<Turn>, count: usize
                 log.close().unwrap();
                 written(&path, if sealed { count as u64 } else { 0 })
             }),
-            side("bare write", || bare(&fresh(folder), turns, count, None)),
+            side("bare write", || bare(folder, turns, count, 1, Durability::Buffer)),
             Target::TimeAtMost(target),
         );
     }
@@ -101,7 +85,7 @@ fn append_synced(
             &format!("append {durability:?}, 1 thread, {name}"),
             Work::Records(count as u64),
             side("ours", || threads_append(folder, turns, count, 1, durability)),
-            side("write + sync each", || bare(&fresh(folder), turns, count, Some((1, durability)))),
+            side("write + sync each", || bare(folder, turns, count, 1, durability)),
             Target::TimeAtMost(1.1),
         );
     }
@@ -115,9 +99,7 @@ fn append_synced(
             &job,
             work,
             side("ours", ours),
-            side("one thread, one at a time", || {
-                bare(&fresh(folder), turns, count, Some((1, Durability::SyncData)))
-            }),
+            side("one thread, one at a time", || bare(folder, turns, count, 1, Durability::SyncData)),
             Target::AtLeast(target),
         );
         // What could be had if nobody had to wait for anybody.
@@ -125,9 +107,7 @@ fn append_synced(
             &job,
             work,
             side("ours", ours),
-            side(&a_sync_for(threads), || {
-                bare(&fresh(folder), turns, count, Some((threads, Durability::SyncData)))
-            }),
+            side(&a_sync_for(threads), || bare(folder, turns, count, threads, Durability::SyncData)),
             Target::Shown,
         );
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use annals_session::{Durability, Session, Store, StoreOptions};
+use serde::Serialize;
 
 use crate::corpus::{Random, Turn, turn};
 use crate::originals::Message;
@@ -66,18 +67,33 @@ pub fn append_durably(folder: &Path, messages: &[Message], count: usize, threads
 /// What the disk gives: writes so many messages together, and syncs, on one thread.
 pub fn write_and_sync(folder: &Path, messages: &[Message], count: usize, together: usize) -> usize {
     let path = fresh(folder, "other").join("s.jsonl");
+    write_bare(&path, messages, count, together, Durability::SyncData);
+    count
+}
+
+/// `write` of so many records together, serialised into one buffer that is used again, and a sync behind each, on one thread.
+pub fn write_bare<T: Serialize>(
+    path: &Path,
+    records: &[T],
+    count: usize,
+    together: usize,
+    durability: Durability,
+) {
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
     let mut lines = Vec::new();
     for first in (0..count).step_by(together) {
         lines.clear();
         for n in first..count.min(first + together) {
-            serde_json::to_writer(&mut lines, &messages[n % messages.len()]).unwrap();
+            serde_json::to_writer(&mut lines, &records[n % records.len()]).unwrap();
             lines.push(b'\n');
         }
         file.write_all(&lines).unwrap();
-        file.sync_data().unwrap();
+        match durability {
+            Durability::Buffer => {}
+            Durability::SyncAll => file.sync_all().unwrap(),
+            _ => file.sync_data().unwrap(),
+        }
     }
-    count
 }
 
 /// What that is called.
