@@ -1,8 +1,7 @@
 //! Whose transcript a file is, and what a folder keeps: by what is in it.
 
 use std::borrow::Cow;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jsonl_core::{Log, Span, scan};
 
@@ -11,6 +10,7 @@ use crate::homes::{Keeps, is_gone, list_transcripts_with};
 use crate::layout::Layout;
 use crate::lines;
 use crate::packed;
+use crate::picoclaw;
 use crate::transcript::Agent;
 
 /// So many lines are looked at; a transcript may begin with damage, or with records that many agents could have written.
@@ -161,13 +161,8 @@ impl Clues {
     fn chat_at(self, path: &Path) -> Result<Option<Agent>> {
         let Some(chat) = self.chat else { return Ok(None) };
         let name = path.to_string_lossy();
-        if let Some(stem) = name.strip_suffix(".jsonl") {
-            let side = PathBuf::from(format!("{stem}.meta.json"));
-            match fs::metadata(&side) {
-                Ok(found) if found.is_file() => return Ok(Some(Agent::Picoclaw)),
-                Err(error) if !is_gone(&error) => return Err(Error::io("look at", &side)(error)),
-                _ => {}
-            }
+        if name.ends_with(".jsonl") && picoclaw::has_side_file(path)? {
+            return Ok(Some(Agent::Picoclaw));
         }
         Ok(Some(match chat {
             Agent::Chat if name.ends_with(".jsonl.archived") => Agent::Orca,

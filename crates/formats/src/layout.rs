@@ -1,14 +1,12 @@
 //! Which program's folder it is.
 
 use std::fmt::{self, Display, Formatter};
-use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::folder::{Entry, OutFile};
 use crate::foreign::{ForeignSession, Remark};
-use crate::homes::is_gone;
 use crate::lines;
 use crate::{aish, orca, picoclaw};
 
@@ -44,14 +42,10 @@ impl Layout {
         let picoclaws = picoclaw::list(dir)?;
         let mut unseen = None;
         for entry in picoclaws.iter().take(LOOK_MAX) {
-            let stem = crate::folder::stem(&entry.path, ".jsonl");
-            let side = entry.path.with_file_name(format!("{stem}.meta.json"));
-            match fs::metadata(&side) {
-                Ok(found) if found.is_file() => return Ok(Some(Self::Picoclaw)),
-                Err(error) if !is_gone(&error) => {
-                    _ = unseen.get_or_insert(Error::io("look at", &side)(error))
-                }
-                _ => {}
+            match picoclaw::has_side_file(&entry.path) {
+                Ok(true) => return Ok(Some(Self::Picoclaw)),
+                Ok(false) => {}
+                Err(error) => _ = unseen.get_or_insert(error),
             }
         }
         // It could be picoclaw's: whatever the sessions look like, nothing else is guessed.

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use crate::error::{Error, Result};
 use crate::folder::{self, Entry};
 use crate::foreign::{ForeignSession, Remark};
+use crate::homes::is_gone;
 use crate::lines::{self, record};
 
 /// A side file bigger than this is none.
@@ -68,7 +69,7 @@ pub fn read(path: &Path) -> Result<ForeignSession> {
     }
     let stem = folder::stem(path, ".jsonl");
     let mut session = ForeignSession { key: stem.clone(), ..Default::default() };
-    let side_path = path.with_file_name(format!("{stem}.meta.json"));
+    let side_path = side_path(path);
     let side = match read_side(&side_path) {
         Ok(side) => side,
         Err(reason) => {
@@ -134,7 +135,22 @@ pub(crate) fn key(path: &Path) -> Option<String> {
 }
 
 fn side_of(path: &Path) -> Option<Side> {
-    read_side(&path.with_file_name(format!("{}.meta.json", folder::stem(path, ".jsonl")))).ok()?
+    read_side(&side_path(path)).ok()?
+}
+
+/// Where the side file of a log lies.
+fn side_path(log: &Path) -> PathBuf {
+    log.with_file_name(format!("{}.meta.json", folder::stem(log, ".jsonl")))
+}
+
+/// Whether a log has a side file, which makes it picoclaw's.
+pub(crate) fn has_side_file(log: &Path) -> Result<bool> {
+    let path = side_path(log);
+    match fs::metadata(&path) {
+        Ok(found) => Ok(found.is_file()),
+        Err(error) if is_gone(&error) => Ok(false),
+        Err(error) => Err(Error::io("look at", &path)(error)),
+    }
 }
 
 fn read_side(path: &Path) -> std::result::Result<Option<Side>, String> {
