@@ -90,6 +90,7 @@
 pub mod checksum;
 mod cursor;
 mod durability;
+mod encode;
 mod engine;
 mod error;
 mod folder;
@@ -122,6 +123,7 @@ mod writer;
 
 pub use cursor::Cursor;
 pub use durability::Durability;
+pub use encode::write_json;
 pub use error::{Error, Result};
 pub use folder::create_folder;
 pub use follow::{Follow, Followed, From};

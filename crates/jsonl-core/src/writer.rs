@@ -21,6 +21,7 @@ use serde::Serialize;
 use crate::checksum::{self, Seal};
 use crate::cursor::Identity;
 use crate::durability::{Durability, sync_folder_of};
+use crate::encode::write_json;
 use crate::error::{Error, Result};
 use crate::group::{Failure, Queue};
 use crate::lock::{self, Gate, Note};
@@ -588,7 +589,7 @@ impl Writer {
     /// Appends a record's line to `bytes`; returns its length.
     pub(crate) fn encode<T: Serialize + ?Sized>(&self, record: &T, bytes: &mut Vec<u8>) -> Result<u64> {
         let start = bytes.len();
-        if let Err(source) = serde_json::to_writer(&mut *bytes, record) {
+        if let Err(source) = write_json(record, bytes) {
             return Err(Error::Encode { path: self.path.clone(), source });
         }
         // Only a `RawValue` can bring a newline, and only as white space: inside strings it is escaped.

@@ -91,6 +91,45 @@ pub(super) fn decode(text: &[u8], start: usize) -> Result<(Cow<'_, str>, usize),
     Ok((text, at + 1))
 }
 
+/// Appends a text as a JSON string, with its quotes: what [`unescape`] undoes. What has to be escaped is, in the shortest way, and nothing else.
+///
+/// ```
+/// let mut out = Vec::new();
+/// jsonl_core::scan::escape("a \"b\"\n\u{1}é", &mut out);
+/// assert_eq!(out, r#""a \"b\"\n\u0001é""#.as_bytes());
+/// ```
+pub fn escape(text: &str, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let text = text.as_bytes();
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    let mut at = copy_plain(text, 0, out);
+    while let Some(&byte) = text.get(at) {
+        match SHORT_ESCAPES[usize::from(byte)] {
+            0 => {
+                let digits = [byte >> 4, byte & 0xF].map(|digit| DIGITS[usize::from(digit)]);
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digits[0], digits[1]]);
+            }
+            letter => out.extend_from_slice(&[b'\\', letter]),
+        }
+        at = copy_plain(text, at + 1, out);
+    }
+    out.push(b'"');
+}
+
+/// What stands behind the backslash of an escape of two bytes, by the byte that it stands for; 0 where there is none. `/` needs none.
+const SHORT_ESCAPES: [u8; 256] = {
+    let mut letters = [0; 256];
+    let mut letter = 0;
+    while letter < SIMPLE.len() {
+        if SIMPLE[letter] != 0 && SIMPLE[letter] != b'/' {
+            letters[SIMPLE[letter] as usize] = letter as u8;
+        }
+        letter += 1;
+    }
+    letters
+};
+
 /// Of content without escapes.
 fn plain(content: &[u8]) -> Cow<'_, str> {
     from_utf8(content).map_or_else(|_| String::from_utf8_lossy(content), Cow::Borrowed)
@@ -137,7 +176,7 @@ fn resolve(text: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
         out.push(simple);
         return 2;
     }
-    let (decoded, len) = escape(&text[at..]);
+    let (decoded, len) = decode_escape(&text[at..]);
     // As with blocks: so many bytes that their number is known, and those in vain are taken back.
     let mut bytes = [0; 4];
     let in_vain = 4 - decoded.encode_utf8(&mut bytes).len();
@@ -152,7 +191,7 @@ pub(super) fn unescape_lossy(content: &[u8]) -> Cow<'_, str> {
     let mut rest = content;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         out.push_str(&String::from_utf8_lossy(&rest[..at]));
-        let (decoded, len) = escape(&rest[at..]);
+        let (decoded, len) = decode_escape(&rest[at..]);
         out.push(decoded);
         rest = &rest[at + len..];
     }
@@ -161,7 +200,7 @@ pub(super) fn unescape_lossy(content: &[u8]) -> Cow<'_, str> {
 }
 
 /// The character that the escape at the beginning of `text` stands for, and the length of the escape.
-fn escape(text: &[u8]) -> (char, usize) {
+fn decode_escape(text: &[u8]) -> (char, usize) {
     match text.get(1) {
         Some(&byte) if SIMPLE[usize::from(byte)] != 0 => (char::from(SIMPLE[usize::from(byte)]), 2),
         Some(b'u') => {
