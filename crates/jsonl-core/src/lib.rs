@@ -123,7 +123,7 @@ mod writer;
 
 pub use cursor::Cursor;
 pub use durability::Durability;
-pub use encode::write_json;
+pub use encode::{Pieces, write_json};
 pub use error::{Error, Result};
 pub use folder::create_folder;
 pub use follow::{Follow, Followed, From};

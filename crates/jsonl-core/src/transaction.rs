@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cursor::Identity;
 use crate::durability::Durability;
+use crate::encode::Pieces;
 use crate::error::{Error, Result};
 use crate::lock;
 use crate::read_options::ReadOptions;
@@ -130,6 +131,39 @@ impl Transaction<'_> {
     /// As [`Writer::append`] before anything is written.
     pub fn append<T: Serialize + ?Sized>(&mut self, record: &T) -> Result<Appended> {
         self.take(|writer, bytes| writer.encode(record, bytes))
+    }
+
+    /// [`append`](Self::append) for a record that is made by hand: one JSON object, for which whoever makes it answers. A seal and all limits
+    /// are as there.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), jsonl_core::Error> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("log.jsonl");
+    /// use jsonl_core::{Durability, Error, WriteOptions};
+    ///
+    /// let log = WriteOptions::new().create(true).open(&path)?;
+    /// let known_to_be_json = r#"{"role":"user"}"#;
+    /// log.transact(Durability::Buffer, |log| {
+    ///     log.append_made(|record| {
+    ///         record.push(r#"{"seq":"#).number(7).push(r#","message":"#).push(known_to_be_json).push("}");
+    ///     })?;
+    ///     Ok::<_, Error>(())
+    /// })?;
+    /// # assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"seq\":7,\"message\":{\"role\":\"user\"}}\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    ///
+    /// # Panics
+    ///
+    /// For what is no JSON object, where debug assertions are on.
+    pub fn append_made(&mut self, make: impl FnOnce(&mut Pieces<'_>)) -> Result<Appended> {
+        self.take(|writer, bytes| writer.encode_made(make, bytes))
     }
 
     /// Appends a line as it is when the transaction ends; see [`Writer::append_raw`].

@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::checksum::{self, Seal};
 use crate::cursor::Identity;
 use crate::durability::{Durability, sync_folder_of};
-use crate::encode::write_json;
+use crate::encode::{Pieces, write_json};
 use crate::error::{Error, Result};
 use crate::group::{Failure, Queue};
 use crate::lock::{self, Gate, Note};
@@ -592,6 +592,19 @@ impl Writer {
         if let Err(source) = write_json(record, bytes) {
             return Err(Error::Encode { path: self.path.clone(), source });
         }
+        self.encoded(bytes, start)
+    }
+
+    /// Appends the line of a record that is made by hand to `bytes`; returns its length.
+    pub(crate) fn encode_made(&self, make: impl FnOnce(&mut Pieces<'_>), bytes: &mut Vec<u8>) -> Result<u64> {
+        let start = bytes.len();
+        make(&mut Pieces::new(bytes));
+        debug_assert!(may_be_object(&bytes[start..]), "no JSON object: {}", bytes[start..].escape_ascii());
+        self.encoded(bytes, start)
+    }
+
+    /// Makes a line of the JSON text that begins at `start`.
+    fn encoded(&self, bytes: &mut Vec<u8>, start: usize) -> Result<u64> {
         // Only a `RawValue` can bring a newline, and only as white space: inside strings it is escaped.
         if memchr::memchr2(b'\n', b'\r', &bytes[start..]).is_some() {
             let breaks = bytes[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r'));
@@ -652,6 +665,12 @@ impl Writer {
     fn too_long<R>(&self, len: usize) -> Result<R> {
         Err(Error::TooLong { path: self.path.clone(), len, max: self.options.max_line_len })
     }
+}
+
+/// Whether a text is a JSON object, as far as its nesting lets it be looked at.
+fn may_be_object(text: &[u8]) -> bool {
+    let checked = scan::check(text, scan::NESTING_MAX);
+    text.starts_with(b"{") && checked.err().is_none_or(|fault| fault.kind == scan::FaultKind::Deep)
 }
 
 /// Whether a name that can't be carried to the device may be left to others: whoever made a file in a folder that can't be read or
@@ -783,6 +802,19 @@ impl Rewrite<'_> {
     /// As [`Writer::append`].
     pub fn record<T: Serialize + ?Sized>(&mut self, record: &T) -> Result<()> {
         self.take(|writer, bytes| writer.encode(record, bytes))
+    }
+
+    /// [`record`](Self::record) for one that is made by hand; see [`Transaction::append_made`](crate::Transaction::append_made).
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::append`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Transaction::append_made`](crate::Transaction::append_made).
+    pub fn made(&mut self, make: impl FnOnce(&mut Pieces<'_>)) -> Result<()> {
+        self.take(|writer, bytes| writer.encode_made(make, bytes))
     }
 
     /// Writes a line that has been judged already.

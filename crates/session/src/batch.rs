@@ -12,9 +12,9 @@ use std::time::Instant;
 
 use jsonl_core::{Durability, Holder, Patience};
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
+use crate::message::Json;
 
 /// A batch grows no further by messages that would take it beyond so many bytes.
 const BATCH_MAX: usize = 64 << 20;
@@ -31,7 +31,7 @@ pub(crate) struct Batches {
 
 #[derive(Default)]
 struct Gathering {
-    messages: Vec<Box<RawValue>>,
+    messages: Vec<Json>,
     len: usize,
     durability: Durability,
     batch: Arc<Batch>,
@@ -136,12 +136,12 @@ impl Batches {
     pub(crate) fn submit(
         &self,
         key: &str,
-        message: Box<RawValue>,
+        message: Json,
         durability: Durability,
-        commit: impl FnOnce(&[Box<RawValue>], Durability) -> Result<Vec<Result<u64>>>,
+        commit: impl FnOnce(&[Json], Durability) -> Result<Vec<Result<u64>>>,
     ) -> Result<u64> {
         let mut gathering = self.gathering.lock();
-        let len = message.get().len();
+        let len = message.as_bytes().len();
         // What doesn't fit waits until the batch is closed and done.
         while !gathering.messages.is_empty() && gathering.len + len > BATCH_MAX {
             let full = Arc::clone(&gathering.batch);
@@ -169,7 +169,7 @@ impl Batches {
     fn lead(
         &self,
         batch: &Batch,
-        commit: impl FnOnce(&[Box<RawValue>], Durability) -> Result<Vec<Result<u64>>>,
+        commit: impl FnOnce(&[Json], Durability) -> Result<Vec<Result<u64>>>,
     ) -> Result<u64> {
         // If `commit` panics, those who wait hear of a failure.
         let mut settle = Settle { batch, done: Vec::new() };

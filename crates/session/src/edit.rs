@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::calls;
 use crate::error::{Error, Result};
-use crate::message::{self, Message};
+use crate::message::{self, Json, Message};
 use crate::read::{self, End};
 use crate::record::{Body, FORMAT, Header, Kind, NUMBER_MAX, Parent, State, Written};
 use crate::rewrite::event;
@@ -169,29 +169,26 @@ impl<'a, 'b> Edit<'a, 'b> {
     ///
     /// As [`append`](Self::append).
     pub fn append_note(&mut self, value: &[u8], time: Option<SystemTime>) -> Result<u64> {
-        let raw = message::note_raw(value)?;
-        self.body(None, Some(&raw), time)
+        self.note(&message::note_raw(value)?, time)
     }
 
-    pub(crate) fn message(&mut self, raw: &RawValue, time: Option<SystemTime>) -> Result<u64> {
-        if self.inner.thoughts_as_notes() && message::is_thought(raw.get().as_bytes()) {
-            return self.body(None, Some(raw), time);
-        }
-        self.body(Some(raw), None, time)
+    pub(crate) fn note(&mut self, json: &Json, time: Option<SystemTime>) -> Result<u64> {
+        self.body(false, json, time)
     }
 
-    fn body(
-        &mut self,
-        message: Option<&RawValue>,
-        note: Option<&RawValue>,
-        time: Option<SystemTime>,
-    ) -> Result<u64> {
+    pub(crate) fn message(&mut self, json: &Json, time: Option<SystemTime>) -> Result<u64> {
+        let is_note = self.inner.thoughts_as_notes() && message::is_thought(json.as_bytes());
+        self.body(!is_note, json, time)
+    }
+
+    fn body(&mut self, is_message: bool, json: &Json, time: Option<SystemTime>) -> Result<u64> {
         self.ensure_header(None, None)?;
         let time = time.map_or_else(|| self.inner.now(), crate::time::to_text);
         let (state_at, state_seq) =
             self.end.state.as_ref().map_or((0, 0), |(offset, seq, _)| (*offset, *seq));
-        let (seq, n) = (self.end.seq + 1, self.end.n + u64::from(message.is_some()));
-        self.transaction.append(&Body { seq, n, state_at, state_seq, time: &time, message, note })?;
+        let (seq, n) = (self.end.seq + 1, self.end.n + u64::from(is_message));
+        let body = Body { seq, n, state_at, state_seq, time: &time, is_message, json: json.as_bytes() };
+        self.transaction.append_made(|record| body.write(record))?;
         (self.end.seq, self.end.n, self.end.time) = (seq, n, time);
         Ok(seq)
     }
@@ -347,17 +344,7 @@ pub(crate) fn header_record<'a>(
     time: &'a str,
     state: &'a State,
 ) -> Written<'a> {
-    Written {
-        header: Some(header),
-        seq,
-        n,
-        state_at: None,
-        time,
-        message: None,
-        note: None,
-        event: None,
-        state: Some(state),
-    }
+    Written { header: Some(header), seq, n, state_at: None, time, event: None, state: Some(state) }
 }
 
 /// Refuses a log that says that it is another session's, or of a version to come. One that says nothing is taken.

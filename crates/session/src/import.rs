@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::edit::header_record;
 use crate::error::{Error, Result};
-use crate::message;
+use crate::message::{self, Json};
 use crate::record::{Body, FORMAT, Header, State};
 use crate::rewrite::event;
 use crate::session::Session;
@@ -89,18 +89,18 @@ impl Session {
             new.record(&header_record(&header, 0, 0, &created, &state))?;
             let (mut seq, mut n) = (0, 0);
             for (index, entry) in imported.entries.iter().enumerate() {
-                let raw = match self.fitting(entry) {
-                    Ok(raw) => raw,
+                let json = match self.fitting(entry) {
+                    Ok(json) => json,
                     Err(reason) => {
                         report.refused.push((index, reason));
                         continue;
                     }
                 };
-                let raw = Some(&*raw);
-                let (message, note) = if entry.is_message { (raw, None) } else { (None, raw) };
+                let (is_message, json) = (entry.is_message, json.as_bytes());
                 let time = entry.time.map_or_else(|| created.clone(), time::to_text);
-                (seq, n) = (seq + 1, n + u64::from(entry.is_message));
-                new.record(&Body { seq, n, state_at: 0, state_seq: 0, time: &time, message, note })?;
+                (seq, n) = (seq + 1, n + u64::from(is_message));
+                let body = Body { seq, n, state_at: 0, state_seq: 0, time: &time, is_message, json };
+                new.made(|record| body.write(record))?;
                 if index < imported.hidden {
                     (state.before, state.hidden) = (seq + 1, n);
                 }
@@ -116,7 +116,7 @@ impl Session {
     }
 
     /// An entry as it will be stored, if a reader will take it.
-    fn fitting(&self, entry: &ImportedEntry<'_>) -> std::result::Result<Box<RawValue>, String> {
+    fn fitting(&self, entry: &ImportedEntry<'_>) -> std::result::Result<Json, String> {
         let max = self.inner.max_line_len();
         if entry.raw.len() + ENVELOPE_LEN > max {
             return Err(format!("it has {} bytes; a line may have {max}", entry.raw.len()));

@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use jsonl_core::scan::{self, Value, member, string, string_member, values};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
 use crate::record::Text;
@@ -139,28 +138,45 @@ impl Note {
     }
 }
 
-/// A value's JSON text that has been looked at: it is JSON, and if it is to be a message, an object with a role.
-pub(crate) fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Box<RawValue>> {
-    let not = |reason: String| Error::NotAMessage { reason };
-    let raw = serde_json::value::to_raw_value(message).map_err(|error| not(error.to_string()))?;
-    check(raw.get().as_bytes())?;
-    Ok(raw)
+/// JSON text that has been made or looked at.
+pub(crate) struct Json(Vec<u8>);
+
+impl Json {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A message's JSON text: an object with a role.
+pub(crate) fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Json> {
+    let json = note(message)?;
+    check(json.as_bytes())?;
+    Ok(json)
 }
 
 /// A message that came as JSON text.
-pub(crate) fn encode_raw(text: &[u8]) -> Result<Box<RawValue>> {
-    let raw = note_raw(text)?;
-    check(raw.get().as_bytes())?;
-    Ok(raw)
+pub(crate) fn encode_raw(text: &[u8]) -> Result<Json> {
+    let json = note_raw(text)?;
+    check(json.as_bytes())?;
+    Ok(json)
+}
+
+/// A note's JSON text.
+pub(crate) fn note<T: Serialize + ?Sized>(value: &T) -> Result<Json> {
+    // Most fit into it, and need no second allocation.
+    let mut text = Vec::with_capacity(256);
+    jsonl_core::write_json(value, &mut text)
+        .map_err(|error| Error::NotAMessage { reason: error.to_string() })?;
+    Ok(Json(text))
 }
 
 /// A note that came as JSON text.
-pub(crate) fn note_raw(text: &[u8]) -> Result<Box<RawValue>> {
+pub(crate) fn note_raw(text: &[u8]) -> Result<Json> {
     let not = |reason: String| Error::NotAMessage { reason };
-    let text = std::str::from_utf8(text.trim_ascii()).map_err(|error| not(error.to_string()))?;
-    scan::check(text.as_bytes(), scan::NESTING_MAX)
-        .map_err(|fault| not(format!("no JSON at byte {}", fault.at)))?;
-    RawValue::from_string(text.to_owned()).map_err(|error| not(error.to_string()))
+    let text = text.trim_ascii();
+    std::str::from_utf8(text).map_err(|error| not(error.to_string()))?;
+    scan::check(text, scan::NESTING_MAX).map_err(|fault| not(format!("no JSON at byte {}", fault.at)))?;
+    Ok(Json(text.to_owned()))
 }
 
 fn check(text: &[u8]) -> Result<()> {

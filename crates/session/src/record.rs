@@ -25,6 +25,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use jsonl_core::Pieces;
 use jsonl_core::checksum::{self, Seal};
 use jsonl_core::verdict::{self, Verdict};
 use serde::{Deserialize, Serialize};
@@ -94,27 +95,30 @@ pub(crate) struct Written<'a> {
     pub(crate) state_at: Option<u64>,
     pub(crate) time: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) message: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) note: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) event: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<&'a State>,
 }
 
-/// A message or note, written without the detour of [`Written`].
-#[derive(Serialize)]
+/// A message or note as it is written, around its JSON text.
 pub(crate) struct Body<'a> {
     pub(crate) seq: u64,
     pub(crate) n: u64,
     pub(crate) state_at: u64,
     pub(crate) state_seq: u64,
     pub(crate) time: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) message: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) note: Option<&'a RawValue>,
+    pub(crate) is_message: bool,
+    pub(crate) json: &'a [u8],
+}
+
+impl Body<'_> {
+    pub(crate) fn write(&self, record: &mut Pieces<'_>) {
+        let Self { seq, n, state_at, state_seq, time, is_message, json } = *self;
+        record.push("{\"seq\":").number(seq).push(",\"n\":").number(n);
+        record.push(",\"state_at\":").number(state_at).push(",\"state_seq\":").number(state_seq);
+        record.push(",\"time\":").string(time);
+        record.push(if is_message { ",\"message\":" } else { ",\"note\":" }).push(json).push("}");
+    }
 }
 
 /// What every line of ours may hold, for the parser.
@@ -338,6 +342,29 @@ mod tests {
                 assert_eq!(fast.time_text(), time);
                 assert_eq!(slow.time_text(), time);
             }
+        }
+    }
+
+    #[test]
+    fn a_body_is_written_as_the_parser_reads_it() {
+        for (time, is_message) in [("2026-11-21T08:15:00.250Z", true), ("no \"time\"\n\u{1}", false)] {
+            let (seq, n, state_at, state_seq) = (u64::MAX, 0, 10, 99);
+            let json = br#"{"role":"user"}"#;
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("log.jsonl");
+            let log = jsonl_core::WriteOptions::new().create(true).checksum(true).open(&path).unwrap();
+            let body = Body { seq, n, state_at, state_seq, time, is_message, json };
+            log.rewrite(|new| new.made(|record| body.write(record))).unwrap();
+            let line = std::fs::read(&path).unwrap();
+            let parsed: Parsed = serde_json::from_slice(&line).unwrap();
+            assert_eq!(
+                (parsed.seq, parsed.n, parsed.state_at, parsed.state_seq),
+                (seq, n, state_at, state_seq)
+            );
+            assert_eq!(parsed.time, time);
+            let (body, other) =
+                if is_message { (parsed.message, parsed.note) } else { (parsed.note, parsed.message) };
+            assert_eq!((body.unwrap().get().as_bytes(), other.is_none()), (&json[..], true));
         }
     }
 

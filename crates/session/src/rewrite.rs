@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::edit::{self, header_record};
 use crate::error::{Error, Result};
 use crate::list::title;
-use crate::message::{Message, is_thought};
+use crate::message::{Json, Message, is_thought};
 use crate::read;
 use crate::record::{self, Body, FORMAT, Header, Kind, Parent, Record, State, Written};
 use crate::session::Session;
@@ -226,30 +226,20 @@ fn copy(record: &Record, new: &mut Rewrite<'_>, state_at: &mut (u64, u64)) -> Re
     };
     let raw: &RawValue = serde_json::from_slice(text.body())
         .map_err(|error| Error::NotAMessage { reason: error.to_string() })?;
-    let (message, note) = if is_message { (Some(raw), None) } else { (None, Some(raw)) };
-    Ok(new.record(&Body {
+    let body = Body {
         seq,
         n,
         state_at: state_at.0,
         state_seq: state_at.1,
         time: text.time_text(),
-        message,
-        note,
-    })?)
+        is_message,
+        json: raw.get().as_bytes(),
+    };
+    Ok(new.made(|record| body.write(record))?)
 }
 
 pub(crate) fn event<'a>(seq: u64, n: u64, time: &'a str, name: &'a str, state: &'a State) -> Written<'a> {
-    Written {
-        header: None,
-        seq,
-        n,
-        state_at: None,
-        time,
-        message: None,
-        note: None,
-        event: Some(name),
-        state: Some(state),
-    }
+    Written { header: None, seq, n, state_at: None, time, event: Some(name), state: Some(state) }
 }
 
 /// Copies a log up to a record to that of a fork.
@@ -300,9 +290,9 @@ pub(crate) fn replace_history(
     inner: &Inner,
     log: &Log,
     new: &mut Rewrite<'_>,
-    make: impl FnOnce(Vec<Message>) -> Result<Vec<Box<RawValue>>>,
+    make: impl FnOnce(Vec<Message>) -> Result<Vec<Json>>,
 ) -> Result<()> {
-    let raw = make(view::history(log)?.messages)?;
+    let messages = make(view::history(log)?.messages)?;
     let end = read::end(log)?;
     let (mut seq, mut n) = end.as_ref().map_or((0, 0), |end| (end.seq, end.n));
     let state = end.map(|end| end.state()).unwrap_or_default();
@@ -312,11 +302,12 @@ pub(crate) fn replace_history(
     let time = inner.now();
     let (state_at, state_seq) = (new.next_offset(), seq);
     new.record(&event(seq, n, &time, "replace", &state))?;
-    for raw in &raw {
-        let is_note = inner.thoughts_as_notes() && is_thought(raw.get().as_bytes());
-        let (message, note) = if is_note { (None, Some(&**raw)) } else { (Some(&**raw), None) };
-        (seq, n) = (seq + 1, n + u64::from(!is_note));
-        new.record(&Body { seq, n, state_at, state_seq, time: &time, message, note })?;
+    for message in &messages {
+        let json = message.as_bytes();
+        let is_message = !(inner.thoughts_as_notes() && is_thought(json));
+        (seq, n) = (seq + 1, n + u64::from(is_message));
+        let body = Body { seq, n, state_at, state_seq, time: &time, is_message, json };
+        new.made(|record| body.write(record))?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use crate::chat::ChatMessage;
 use crate::edit::{Edit, Truncate, check_header, encode_metadata};
 use crate::error::{Error, Result};
-use crate::message::{self, Message};
+use crate::message::{self, Json, Message};
 use crate::read::{self, ReadReport};
 use crate::record::Parent;
 use crate::rewrite::remove_if_empty;
@@ -200,19 +200,19 @@ impl Session {
         self.append_one(message::encode_raw(message)?)
     }
 
-    fn append_one(&self, raw: Box<RawValue>) -> Result<u64> {
+    fn append_one(&self, message: Json) -> Result<u64> {
         self.check_writable()?;
         if self.durability != Durability::Buffer
             && let Ok(handle) = self.inner.handle(&self.name)
         {
-            return handle.batches.submit(&self.key, raw, self.durability, |messages, durability| {
+            return handle.batches.submit(&self.key, message, self.durability, |messages, durability| {
                 let make = Make::Yes { anew: false };
                 self.write_at(durability, make, |edit| {
-                    Ok(messages.iter().map(|raw| edit.message(raw, None)).collect())
+                    Ok(messages.iter().map(|message| edit.message(message, None)).collect())
                 })
             });
         }
-        self.write(|edit| edit.message(&raw, None))
+        self.write(|edit| edit.message(&message, None))
     }
 
     /// Appends a [`Note`](crate::Note): any JSON value that is to stand at this place of the transcript and is no message.
@@ -222,9 +222,8 @@ impl Session {
     ///
     /// As [`append`](Self::append).
     pub fn append_note<T: Serialize + ?Sized>(&self, value: &T) -> Result<u64> {
-        let raw = serde_json::value::to_raw_value(value)
-            .map_err(|error| Error::NotAMessage { reason: error.to_string() })?;
-        self.write(|edit| edit.append_note(raw.get().as_bytes(), None))
+        let note = message::note(value)?;
+        self.write(|edit| edit.note(&note, None))
     }
 
     /// Appends messages with one write and one sync, next to each other. Returns their sequence numbers. A crash can
@@ -331,7 +330,7 @@ impl Session {
         })
     }
 
-    fn replace_history(&self, make: impl FnOnce(Vec<Message>) -> Result<Vec<Box<RawValue>>>) -> Result<()> {
+    fn replace_history(&self, make: impl FnOnce(Vec<Message>) -> Result<Vec<Json>>) -> Result<()> {
         // The log is there and has a header, and the rest is done to a copy of it.
         self.write(|edit| edit.ensure_header(None, None))?;
         self.rewrite(|log, new| crate::rewrite::replace_history(&self.inner, log, new, make))

@@ -101,7 +101,7 @@ pub(super) fn decode(text: &[u8], start: usize) -> Result<(Cow<'_, str>, usize),
 pub fn escape(text: &str, out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let text = text.as_bytes();
-    out.reserve(text.len() + 2);
+    out.reserve(text.len() + text.len() / 16 + 2);
     out.push(b'"');
     let mut at = copy_plain(text, 0, out);
     while let Some(&byte) = text.get(at) {
