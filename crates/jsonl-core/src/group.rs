@@ -1,304 +1,446 @@
 //! Group commit: threads that wait for the disk at the same time share one write and one sync.
 //!
-//! Records gather in a batch. The first thread to join one leads it: it waits until the batch before is on the
-//! disk, closes its own, writes and syncs it, lets the next leader go on, and wakes those whose
-//! records were in it. The others wait for the result and for nothing
-//! else: one call of the kernel wakes all of them, and none has to take a lock again.
-//!
-//! Records arrive while the batch before is under way, and who closes a batch waits for those of the batch before, where that is worth it
-//! ([`Patience`]); where it isn't, the disk is busy while they run.
+//! Work gathers in a batch. The first thread to join one leads it: it waits until the batch before is done, and then for those of the
+//! batch before, where that is worth it ([`Patience`]); where it isn't, the disk is busy while they run. Whoever is the last of them closes the
+//! batch, commits it, lets the next one go on, and wakes those who joined it. The others wait for the result and for nothing else: one call of
+//! the kernel wakes all of them, and none has to take a lock again.
 
-use std::io;
+use std::fmt::{self, Debug, Formatter};
 use std::mem;
-use std::path::Path;
 use std::sync::{Arc, Condvar, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::durability::Durability;
-use crate::error::Error;
 use crate::mutex::Mutex;
 use crate::patience::Patience;
 
-/// A batch grows no further by records that would take it beyond this.
-const BATCH_MAX: usize = 64 << 20;
-
-/// Space above this is given back.
-const SPARE_MAX: usize = 4 << 20;
-
-/// Records on their way to the disk.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    gathering: Mutex<Gathering>,
-    /// Who leads needn't wait any more.
-    is_enough: Condvar,
-    /// Whose batch goes to the disk.
-    turn: Mutex<()>,
+/// Lets threads share what is slow, such as a sync: [`Writer::append`](crate::Writer::append) does so, and so can whoever has more to do for a record
+/// than to append it. `B` is what gathers, `R` how a batch ended, for all who joined it.
+///
+/// A batch is committed by one of those who joined it, while others gather in the next one. Of threads that come one time after the
+/// other, half would be in each batch, and wait for two of them; so who closes a batch waits for those who have just been told of
+/// theirs. That takes half as long as the batch before took, at most, and at most 10 ms, counted from its end: who comes now
+/// and then never waits, and neither does a thread that is alone. Where few come, nobody waits the next times, which are more each
+/// time.
+///
+/// ```
+/// use std::thread;
+/// use jsonl_core::GroupCommit;
+///
+/// let group: GroupCommit<Vec<usize>, usize> = GroupCommit::default();
+/// thread::scope(|scope| {
+///     for number in 0..8 {
+///         let group = &group;
+///         scope.spawn(move || {
+///             let join = |batch: &mut Vec<usize>| batch.push(number);
+///             let commit = |batch: &mut Vec<usize>| batch.drain(..).count();
+///             let shared = group.submit(|batch| batch.len() < 100, join, commit, |done, ()| done.copied());
+///             assert!(shared.is_some_and(|count| count >= 1));
+///         });
+///     }
+/// });
+/// ```
+pub struct GroupCommit<B, R> {
+    gathering: Mutex<Gathering<B, R>>,
+    /// Something has changed for who leads, or wants to be alone.
+    changed: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct Gathering {
-    /// A newline, which healing may need, and whole lines. Empty before the first has joined.
-    bytes: Vec<u8>,
-    /// The space of a batch that is done.
-    spare: Vec<u8>,
-    durability: Durability,
-    batch: Arc<Batch>,
+struct Gathering<B, R> {
+    batch: B,
+    /// One that has been committed, and is empty.
+    spare: Option<B>,
+    done: Arc<Done<R>>,
     /// How many are in it.
     joined: usize,
-    /// Whether its leader waits for more.
-    is_waiting: bool,
+    /// How many there were when its leader began to wait for more, if it does.
+    waited_from: Option<usize>,
+    /// It had no room for somebody.
+    is_full: bool,
+    /// A batch is being committed, or somebody is alone.
+    is_under_way: bool,
+    /// How many wait to be told of a change.
+    waiting: usize,
     patience: Patience,
 }
 
-/// Those whose records go out together.
-#[derive(Debug, Default)]
-struct Batch {
-    /// Where the first record stands.
-    result: OnceLock<Result<u64, Failure>>,
-}
+/// How a batch ended; `None` if whoever committed it panicked.
+type Done<R> = OnceLock<Option<R>>;
 
-/// Why a batch failed, for each of those who wait for it.
-#[derive(Clone, Debug)]
-pub(crate) enum Failure {
-    Io {
-        action: &'static str,
-        code: Option<i32>,
-        kind: io::ErrorKind,
-        text: String,
-    },
-    /// Only the first to see another error gets it; nothing of the others' was written either.
-    Poisoned,
-    Replaced,
-    Busy(Option<crate::lock::Holder>),
-}
-
-impl Failure {
-    pub(crate) fn io(action: &'static str, error: io::Error) -> Self {
-        Self::Io { action, code: error.raw_os_error(), kind: error.kind(), text: error.to_string() }
-    }
-
-    pub(crate) fn of(error: Error) -> Self {
-        match error {
-            Error::Io { action, source, .. } => Self::io(action, source),
-            Error::Busy { holder, .. } => Self::Busy(holder),
-            Error::Replaced { .. } => Self::Replaced,
-            _ => Self::Poisoned,
-        }
-    }
-
-    pub(crate) fn into_error(self, path: &Path) -> Error {
-        let path = path.to_owned();
-        match self {
-            Self::Io { action, code, kind, text } => {
-                let source = match code {
-                    Some(code) => io::Error::from_raw_os_error(code),
-                    None => io::Error::new(kind, text),
-                };
-                Error::Io { path, action, source }
-            }
-            Self::Poisoned => Error::Poisoned { path },
-            Self::Replaced => Error::Replaced { path },
-            Self::Busy(holder) => Error::Busy { path, holder },
+impl<B: Default, R> Default for GroupCommit<B, R> {
+    fn default() -> Self {
+        Self {
+            gathering: Mutex::new(Gathering {
+                batch: B::default(),
+                spare: None,
+                done: Arc::default(),
+                joined: 0,
+                waited_from: None,
+                is_full: false,
+                is_under_way: false,
+                waiting: 0,
+                patience: Patience::default(),
+            }),
+            changed: Condvar::new(),
         }
     }
 }
 
-impl Queue {
-    /// Adds whole lines to the batch that is gathering, and returns when it is done: the offset of the first of
-    /// them in the file. `commit` carries bytes to the disk; it is called by whoever leads.
-    pub(crate) fn submit(
+impl<B, R> Debug for GroupCommit<B, R> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupCommit").field("joined", &self.gathering.lock().joined).finish_non_exhaustive()
+    }
+}
+
+impl<B: Default, R> GroupCommit<B, R> {
+    /// Joins the batch that is gathering, and returns when it is done.
+    ///
+    /// Who finds a batch without `has_room` waits for the next one; an empty batch has room for everybody. `join` adds to the batch, and says what
+    /// `read` needs in order to find its part of the result, which is `None` if another thread panicked in `commit`. One of those who joined calls its `commit`, which
+    /// leaves the batch empty for others to use.
+    ///
+    /// # Panics
+    ///
+    /// As the functions that it is given. A panic in `join` leaves the batch as `join` left it.
+    pub fn submit<I, O>(
         &self,
-        lines: &[u8],
-        durability: Durability,
-        commit: impl FnOnce(&[u8], Durability) -> Result<u64, Failure>,
-    ) -> Result<u64, Failure> {
+        has_room: impl Fn(&B) -> bool,
+        join: impl FnOnce(&mut B) -> I,
+        commit: impl FnOnce(&mut B) -> R,
+        read: impl FnOnce(Option<&R>, I) -> O,
+    ) -> O {
         let mut gathering = self.gathering.lock();
-        // One write takes so much at most. What doesn't fit waits until the batch is closed and done.
-        while !gathering.bytes.is_empty() && gathering.bytes.len() + lines.len() > BATCH_MAX {
-            let full = Arc::clone(&gathering.batch);
+        while gathering.joined > 0 && !has_room(&gathering.batch) {
+            gathering.is_full = true;
+            self.tell(&gathering);
+            let full = Arc::clone(&gathering.done);
             drop(gathering);
-            full.result.wait();
+            full.wait();
             gathering = self.gathering.lock();
         }
-        let leads = gathering.bytes.is_empty();
-        if leads {
-            gathering.bytes.push(b'\n');
-        }
-        let offset = gathering.bytes.len() as u64 - 1;
-        gathering.bytes.extend_from_slice(lines);
-        gathering.durability = gathering.durability.max(durability);
+        let part = join(&mut gathering.batch);
         gathering.joined += 1;
-        if gathering.is_waiting && gathering.patience.is_enough(gathering.joined) {
-            self.is_enough.notify_one();
+        let done = Arc::clone(&gathering.done);
+        let closes = if gathering.joined == 1 {
+            let closes;
+            (gathering, closes) = self.lead(gathering, &done);
+            closes
+        } else {
+            // Who leads need not be woken for that.
+            gathering.waited_from.is_some() && gathering.is_ready()
+        };
+        if closes {
+            self.commit(gathering, commit);
+        } else {
+            drop(gathering);
         }
-        let batch = Arc::clone(&gathering.batch);
-        drop(gathering);
-        let start = if leads { self.lead(&batch, commit) } else { batch.result.wait().clone() };
-        start.map(|start| start + offset)
+        read(done.wait().as_ref(), part)
     }
 
-    /// Runs `work` while no batch is on its way to the disk.
-    pub(crate) fn alone<R>(&self, work: impl FnOnce() -> R) -> R {
-        let _turn = self.turn.lock();
+    /// Runs `work` while no batch is being committed.
+    ///
+    /// # Panics
+    ///
+    /// As `work`.
+    pub fn alone<O>(&self, work: impl FnOnce() -> O) -> O {
+        let mut gathering = self.gathering.lock();
+        while gathering.is_under_way {
+            gathering = self.wait(gathering, None);
+        }
+        gathering.is_under_way = true;
+        drop(gathering);
+        let _under_way = UnderWay { group: self, ended: None };
         work()
     }
 
-    fn lead(
+    /// Waits until the batch is to be closed, or somebody else has; whether it is.
+    fn lead<'a>(
         &self,
-        batch: &Batch,
-        commit: impl FnOnce(&[u8], Durability) -> Result<u64, Failure>,
-    ) -> Result<u64, Failure> {
-        // If `commit` panics, those who wait hear of a failure.
-        let mut settle = Settle { batch, result: Err(Failure::Poisoned) };
-        let turn = self.turn.lock();
-        let (mut bytes, durability, joined) = {
-            let mut gathering = self.wait_for_those_before(self.gathering.lock());
-            gathering.batch = Arc::default();
-            let spare = mem::take(&mut gathering.spare);
-            let joined = mem::take(&mut gathering.joined);
-            (mem::replace(&mut gathering.bytes, spare), mem::take(&mut gathering.durability), joined)
-        };
-        let begun = Instant::now();
-        settle.result = commit(&bytes, durability);
-        let mut gathering = self.gathering.lock();
-        let next_joined = gathering.joined;
-        gathering.patience.after_batch(joined, begun.elapsed(), next_joined);
-        if bytes.capacity() <= SPARE_MAX {
-            bytes.clear();
-            gathering.spare = bytes;
+        mut gathering: MutexGuard<'a, Gathering<B, R>>,
+        done: &Arc<Done<R>>,
+    ) -> (MutexGuard<'a, Gathering<B, R>>, bool) {
+        while gathering.is_under_way {
+            gathering = self.wait(gathering, None);
         }
-        drop(gathering);
-        drop(turn);
-        settle.result.clone()
+        let joined = gathering.joined;
+        let Some(until) = gathering.patience.until(joined) else { return (gathering, true) };
+        gathering.waited_from = Some(joined);
+        while Arc::ptr_eq(&gathering.done, done) {
+            let left = until.saturating_duration_since(Instant::now());
+            if gathering.is_ready() || left.is_zero() && !gathering.is_under_way {
+                return (gathering, true);
+            }
+            // Whoever is alone tells when that is over.
+            let at_most = (!gathering.is_under_way).then_some(left);
+            gathering = self.wait(gathering, at_most);
+        }
+        (gathering, false)
     }
 
-    fn wait_for_those_before<'a>(
+    /// Until something changes, and no longer than for a while.
+    fn wait<'a>(
         &self,
-        mut gathering: MutexGuard<'a, Gathering>,
-    ) -> MutexGuard<'a, Gathering> {
-        let before = gathering.joined;
-        let Some(until) = gathering.patience.until(before) else { return gathering };
-        gathering.is_waiting = true;
-        while !gathering.patience.is_enough(gathering.joined) {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
+        mut gathering: MutexGuard<'a, Gathering<B, R>>,
+        at_most: Option<Duration>,
+    ) -> MutexGuard<'a, Gathering<B, R>> {
+        gathering.waiting += 1;
+        gathering = match at_most {
+            Some(time) => {
+                self.changed.wait_timeout(gathering, time).unwrap_or_else(PoisonError::into_inner).0
             }
-            gathering =
-                self.is_enough.wait_timeout(gathering, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        gathering.is_waiting = false;
-        let joined = gathering.joined;
-        gathering.patience.after_waiting(before, joined);
+            None => self.changed.wait(gathering).unwrap_or_else(PoisonError::into_inner),
+        };
+        gathering.waiting -= 1;
         gathering
+    }
+
+    fn tell(&self, gathering: &Gathering<B, R>) {
+        if gathering.waiting > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    fn commit(&self, mut gathering: MutexGuard<'_, Gathering<B, R>>, commit: impl FnOnce(&mut B) -> R) {
+        let joined = mem::take(&mut gathering.joined);
+        if let Some(before) = gathering.waited_from.take() {
+            gathering.patience.after_waiting(before, joined);
+        }
+        gathering.is_full = false;
+        gathering.is_under_way = true;
+        let done = mem::take(&mut gathering.done);
+        let empty = gathering.spare.take().unwrap_or_default();
+        let mut batch = mem::replace(&mut gathering.batch, empty);
+        drop(gathering);
+        // If `commit` panics, those who wait hear of it, and the next batch goes on. The one who leads that first, and then those of this one.
+        let mut settle = Settle { done: &done, result: None };
+        let mut under_way = UnderWay { group: self, ended: None };
+        let begun = Instant::now();
+        settle.result = Some(commit(&mut batch));
+        under_way.ended = Some(Ended { joined, took: begun.elapsed(), batch });
+    }
+}
+
+impl<B, R> Gathering<B, R> {
+    /// Whether nobody has to wait for more.
+    fn is_ready(&self) -> bool {
+        !self.is_under_way && (self.is_full || self.patience.is_enough(self.joined))
+    }
+}
+
+/// A batch has been committed.
+struct Ended<B> {
+    joined: usize,
+    took: Duration,
+    batch: B,
+}
+
+/// Lets the next batch go on.
+struct UnderWay<'a, B: Default, R> {
+    group: &'a GroupCommit<B, R>,
+    ended: Option<Ended<B>>,
+}
+
+impl<B: Default, R> Drop for UnderWay<'_, B, R> {
+    fn drop(&mut self) {
+        let mut gathering = self.group.gathering.lock();
+        gathering.is_under_way = false;
+        if let Some(Ended { joined, took, batch }) = self.ended.take() {
+            let next_joined = gathering.joined;
+            gathering.patience.after_batch(joined, took, next_joined);
+            gathering.spare = Some(batch);
+        }
+        self.group.tell(&gathering);
     }
 }
 
 /// Tells all of a batch how it ended.
-struct Settle<'a> {
-    batch: &'a Batch,
-    result: Result<u64, Failure>,
+struct Settle<'a, R> {
+    done: &'a Done<R>,
+    result: Option<R>,
 }
 
-impl Drop for Settle<'_> {
+impl<R> Drop for Settle<'_, R> {
     fn drop(&mut self) {
         // Nobody else settles it.
-        let _ = self.batch.result.set(self.result.clone());
+        let _ = self.done.set(self.result.take());
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::thread;
-    use std::time::Duration;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::thread::{self, ThreadId};
 
     use super::*;
 
+    type Group = GroupCommit<Vec<usize>, usize>;
+
+    impl<B, R> GroupCommit<B, R> {
+        fn joined(&self) -> usize {
+            self.gathering.lock().joined
+        }
+
+        /// So many are expected in the next batch, and there is all the time in the world.
+        fn expect(&self, count: usize) {
+            self.gathering.lock().patience.expect(count);
+        }
+
+        fn until(&self, is_so: impl Fn(&Gathering<B, R>) -> bool) {
+            while !is_so(&self.gathering.lock()) {
+                thread::yield_now();
+            }
+        }
+    }
+
+    /// How many were in the batch; `None` if it was not committed to its end.
+    fn submit(group: &Group, room: usize, commit: impl FnOnce(&mut Vec<usize>) -> usize) -> Option<usize> {
+        group.submit(|batch| batch.len() < room, |batch| batch.push(0), commit, |done, ()| done.copied())
+    }
+
+    fn count(batch: &mut Vec<usize>) -> usize {
+        batch.drain(..).count()
+    }
+
     #[test]
-    fn every_line_goes_out_once_and_threads_share_commits() {
-        let queue = Queue::default();
-        let disk = Mutex::new(Vec::new());
-        let commits = AtomicUsize::new(0);
-        let commit = |bytes: &[u8], _| {
-            commits.fetch_add(1, Ordering::Relaxed);
-            let mut disk = disk.lock();
-            let start = disk.len() as u64;
-            disk.extend_from_slice(&bytes[1..]);
-            drop(disk);
-            thread::sleep(std::time::Duration::from_millis(1));
-            Ok(start)
-        };
+    fn each_is_committed_once_in_the_order_in_which_they_joined_and_threads_share() {
+        let group: GroupCommit<Vec<usize>, usize> = GroupCommit::default();
+        let (disk, commits) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
         thread::scope(|scope| {
             for thread in 0..8 {
-                let (queue, disk, commit) = (&queue, &disk, &commit);
+                let (group, disk, commits) = (&group, &disk, &commits);
                 scope.spawn(move || {
                     for number in 0..50 {
-                        let line = format!("{thread}:{number}\n");
-                        let start =
-                            queue.submit(line.as_bytes(), Durability::SyncData, commit).unwrap() as usize;
-                        assert_eq!(&disk.lock()[start..start + line.len()], line.as_bytes());
+                        let join = |batch: &mut Vec<usize>| {
+                            batch.push(thread * 100 + number);
+                            batch.len() - 1
+                        };
+                        let commit = |batch: &mut Vec<usize>| {
+                            commits.fetch_add(1, Ordering::Relaxed);
+                            let mut disk = disk.lock();
+                            let start = disk.len();
+                            disk.append(batch);
+                            drop(disk);
+                            thread::sleep(Duration::from_millis(1));
+                            start
+                        };
+                        let at = group.submit(|_| true, join, commit, |start, index| start.unwrap() + index);
+                        assert_eq!(disk.lock()[at], thread * 100 + number);
                     }
                 });
             }
         });
-        let disk = String::from_utf8(disk.lock().clone()).unwrap();
-        assert_eq!(disk.lines().count(), 400);
+        assert_eq!(disk.lock().len(), 400);
         assert!(commits.into_inner() < 400, "no commit was shared");
     }
 
     #[test]
-    fn those_of_the_batch_before_are_waited_for_and_no_longer_than_until_all_are_there() {
-        let queue = Queue::default();
-        queue.gathering.lock().patience.expect(3);
-        let commits = AtomicUsize::new(0);
-        let commit = |bytes: &[u8], _| {
-            commits.fetch_add(1, Ordering::Relaxed);
-            Ok(bytes.len() as u64)
+    fn those_of_the_batch_before_are_waited_for_and_the_last_of_them_goes_on() {
+        let group = Group::default();
+        group.expect(3);
+        let committed_by: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
+        let commit = |batch: &mut Vec<usize>| {
+            committed_by.lock().push(thread::current().id());
+            count(batch)
         };
         thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| queue.submit(b"a\n", Durability::SyncData, commit).unwrap());
+            for before in 0..2 {
+                scope.spawn(|| assert_eq!(submit(&group, 9, commit), Some(3)));
+                group.until(|gathering| gathering.joined > before && gathering.waited_from.is_some());
             }
+            assert_eq!(submit(&group, 9, commit), Some(3));
         });
-        assert_eq!(commits.into_inner(), 1);
-        assert_eq!(queue.gathering.lock().joined, 0);
+        assert_eq!(*committed_by.lock(), [thread::current().id()]);
+        assert_eq!(group.joined(), 0);
     }
 
     #[test]
-    fn who_waits_in_vain_goes_on() {
-        let queue = Queue::default();
-        queue.gathering.lock().patience.after_batch(2, Duration::from_millis(10), 0);
-        assert_eq!(queue.submit(b"a\n", Durability::SyncData, |_, _| Ok(7)).unwrap(), 7);
+    fn who_waits_in_vain_goes_on_and_the_next_does_not_wait() {
+        let group = Group::default();
+        group.gathering.lock().patience.expect_for(2, Duration::from_millis(100));
+        assert_eq!(submit(&group, 9, count), Some(1));
+        let mut gathering = group.gathering.lock();
+        assert_eq!((gathering.joined, gathering.waited_from, gathering.waiting), (0, None, 0));
+        gathering.patience.expect(2);
+        assert_eq!(gathering.patience.until(1), None);
     }
 
     #[test]
-    fn a_failure_reaches_all_of_the_batch_and_not_the_next() {
-        let queue = Queue::default();
-        let failed = queue.submit(b"a\n", Durability::SyncData, |_, _| Err(Failure::Replaced));
-        assert!(matches!(failed, Err(Failure::Replaced)));
-        let good = queue.submit(b"b\n", Durability::SyncData, |bytes, _| Ok(bytes.len() as u64));
-        assert_eq!(good.unwrap(), 3);
-    }
-
-    #[test]
-    fn a_panic_in_a_commit_reaches_those_who_wait_as_a_failure() {
-        let queue = Queue::default();
-        let turn = queue.turn.lock();
+    fn who_finds_no_room_is_in_the_next_batch_and_nobody_waits_for_more_in_the_full_one() {
+        let group = Group::default();
+        group.expect(3);
         thread::scope(|scope| {
-            let leader =
-                scope.spawn(|| queue.submit(b"a\n", Durability::SyncData, |_, _| panic!("on purpose")));
-            while queue.gathering.lock().bytes.is_empty() {
-                thread::yield_now();
-            }
-            let follower = scope.spawn(|| queue.submit(b"b\n", Durability::SyncData, |_, _| Ok(0)));
-            while queue.gathering.lock().bytes.len() < 5 {
-                thread::yield_now();
-            }
-            drop(turn);
-            assert!(leader.join().is_err());
-            assert!(matches!(follower.join().unwrap(), Err(Failure::Poisoned)));
+            scope.spawn(|| assert_eq!(submit(&group, 1, count), Some(1)));
+            group.until(|gathering| gathering.waited_from.is_some());
+            assert_eq!(submit(&group, 1, count), Some(1));
         });
-        assert!(queue.submit(b"c\n", Durability::SyncData, |_, _| Ok(0)).is_ok());
+        assert!(!group.gathering.lock().is_full);
+    }
+
+    #[test]
+    fn nothing_is_committed_while_somebody_is_alone() {
+        let group = Group::default();
+        let is_alone = AtomicBool::new(false);
+        let commit = |batch: &mut Vec<usize>| {
+            assert!(!is_alone.load(Ordering::Relaxed));
+            count(batch)
+        };
+        // One leads before that, and is ready meanwhile; another one leads meanwhile.
+        for expected in [2, 1] {
+            group.expect(expected);
+            thread::scope(|scope| {
+                if expected == 2 {
+                    scope.spawn(|| assert_eq!(submit(&group, 9, commit), Some(2)));
+                    group.until(|gathering| gathering.waited_from.is_some());
+                }
+                group.alone(|| {
+                    is_alone.store(true, Ordering::Relaxed);
+                    scope.spawn(|| assert_eq!(submit(&group, 9, commit), Some(expected)));
+                    group.until(|gathering| gathering.joined == expected);
+                    thread::sleep(Duration::from_millis(5));
+                    is_alone.store(false, Ordering::Relaxed);
+                });
+            });
+            assert_eq!(group.joined(), 0);
+        }
+    }
+
+    #[test]
+    fn who_wants_to_be_alone_waits_for_a_batch_that_is_under_way() {
+        let group = Group::default();
+        let is_done = AtomicBool::new(false);
+        let commit = |batch: &mut Vec<usize>| {
+            group.until(|gathering| gathering.waiting == 1);
+            is_done.store(true, Ordering::Relaxed);
+            count(batch)
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| submit(&group, 9, commit));
+            group.until(|gathering| gathering.is_under_way);
+            group.alone(|| assert!(is_done.load(Ordering::Relaxed)));
+        });
+    }
+
+    #[test]
+    fn a_panic_in_a_commit_is_told_to_those_who_wait_and_the_next_batch_goes_on() {
+        let group = Group::default();
+        group.expect(2);
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| submit(&group, 9, count));
+            group.until(|gathering| gathering.waited_from.is_some());
+            let commits = scope.spawn(|| submit(&group, 9, |_| panic!("on purpose")));
+            assert!(commits.join().is_err());
+            assert_eq!(waits.join().unwrap(), None);
+        });
+        group.expect(1);
+        assert_eq!(submit(&group, 9, count), Some(1));
+    }
+
+    #[test]
+    fn a_panic_of_who_is_alone_lets_others_go_on() {
+        let group = Group::default();
+        thread::scope(|scope| {
+            let panics = scope.spawn(|| group.alone(|| panic!("on purpose")));
+            assert!(panics.join().is_err());
+        });
+        assert_eq!(submit(&group, 9, count), Some(1));
     }
 }

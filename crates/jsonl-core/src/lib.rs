@@ -87,6 +87,7 @@
 //! - [The format](https://github.com/annals-rs/annals/blob/main/docs/format.md#a-log), byte for byte, and [what stays](https://github.com/annals-rs/annals/blob/main/docs/stability.md) as it is.
 //! - [What survives what](https://github.com/annals-rs/annals/blob/main/docs/durability.md#the-levels), and the harnesses that try to make it false.
 
+mod batch;
 pub mod checksum;
 mod cursor;
 mod durability;
@@ -127,10 +128,10 @@ pub use encode::{Pieces, write_json};
 pub use error::{Error, Result};
 pub use folder::create_folder;
 pub use follow::{Follow, Followed, From};
+pub use group::GroupCommit;
 pub use lines::{Line, Lines};
 pub use lock::{Holder, holder};
 pub use parse::parse_json;
-pub use patience::Patience;
 pub use read_options::{ReadOptions, RecoveryMode, Source};
 pub use reader::{Loaded, Log, Record, Salvaged};
 pub use repair::{RepairOptions, Repaired};

@@ -11,29 +11,9 @@ const WAIT_MAX: Duration = Duration::from_millis(10);
 /// Waiting in vain is followed by so many batches at most for which nobody waits.
 const HASTE_MAX: u32 = 63;
 
-/// How long who closes a batch waits for those of the batch before to come again: for whoever lets threads share a sync, as [`Writer`](crate::Writer)
-/// does.
-///
-/// Records arrive while the batch before is on its way to the disk. Of threads that append one record after the other, half would be in each
-/// batch, and wait for two syncs. If who closes a batch waits for those who have just been told of theirs, all are in each. That
-/// takes half as long as the batch before took, at most, and at most 10 ms, counted from its end: who appends now and then never waits, and neither does
-/// a thread that is alone. Where few come, nobody waits the next times, which are more each time.
-///
-/// ```
-/// use std::time::Duration;
-/// use jsonl_core::Patience;
-///
-/// let mut patience = Patience::default();
-/// // Nothing is known yet.
-/// assert_eq!(patience.until(1), None);
-/// // A batch of three took 200 µs, and a fourth thread has come meanwhile.
-/// patience.after_batch(3, Duration::from_micros(200), 1);
-/// assert!(!patience.is_enough(3) && patience.is_enough(4));
-/// // Who is the fourth in a batch waits for nobody; who is the first, for 100 µs from now on.
-/// assert_eq!(patience.until(4), None);
-/// ```
+/// How long who closes a batch waits for those of the batch before to come again; see [`GroupCommit`](crate::GroupCommit).
 #[derive(Debug, Default)]
-pub struct Patience {
+pub(crate) struct Patience {
     /// So many will be in this batch if all come.
     expected: usize,
     /// How long they are waited for; none before the first batch.
@@ -46,7 +26,7 @@ pub struct Patience {
 
 impl Patience {
     /// Of a batch of so many, which took so long; so many have joined the next one already.
-    pub fn after_batch(&mut self, joined: usize, took: Duration, next_joined: usize) {
+    pub(crate) fn after_batch(&mut self, joined: usize, took: Duration, next_joined: usize) {
         let wait = (took / 2).min(WAIT_MAX);
         self.expected = next_joined.saturating_add(joined);
         self.until = Instant::now().checked_add(wait).filter(|_| wait >= WAIT_MIN);
@@ -54,7 +34,7 @@ impl Patience {
 
     /// Until when who closes a batch of so many waits; `None` where that is not worth it. Whoever has waited says so with
     /// [`after_waiting`](Self::after_waiting).
-    pub fn until(&mut self, joined: usize) -> Option<Instant> {
+    pub(crate) fn until(&mut self, joined: usize) -> Option<Instant> {
         let until = self.until.filter(|until| *until > Instant::now())?;
         if self.is_enough(joined) {
             return None;
@@ -67,13 +47,12 @@ impl Patience {
     }
 
     /// Whether nobody else is waited for in a batch of so many.
-    #[must_use]
-    pub fn is_enough(&self, joined: usize) -> bool {
+    pub(crate) fn is_enough(&self, joined: usize) -> bool {
         joined >= self.expected
     }
 
     /// In a batch of so many, somebody has waited, and it has become so many.
-    pub fn after_waiting(&mut self, before: usize, joined: usize) {
+    pub(crate) fn after_waiting(&mut self, before: usize, joined: usize) {
         let (came, missing) = (joined.saturating_sub(before), self.expected.saturating_sub(before));
         let was_in_vain = came.saturating_mul(2) < missing;
         let next = if was_in_vain { 2 * self.last_haste + 1 } else { self.last_haste / 2 };
@@ -91,7 +70,11 @@ mod tests {
     impl Patience {
         /// So many are expected, and there is all the time in the world.
         pub(crate) fn expect(&mut self, count: usize) {
-            (self.expected, self.until) = (count, Some(Instant::now() + LONG));
+            self.expect_for(count, LONG);
+        }
+
+        pub(crate) fn expect_for(&mut self, count: usize, time: Duration) {
+            (self.expected, self.until) = (count, Some(Instant::now() + time));
         }
     }
 

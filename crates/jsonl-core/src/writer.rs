@@ -18,12 +18,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::batch::{Batch, Failure};
 use crate::checksum::{self, Seal};
 use crate::cursor::Identity;
 use crate::durability::{Durability, sync_folder_of};
 use crate::encode::{Pieces, write_json};
 use crate::error::{Error, Result};
-use crate::group::{Failure, Queue};
+use crate::group::GroupCommit;
 use crate::lock::{self, Gate, Note};
 use crate::mutex::Mutex;
 use crate::reader::{Log, refuse_others};
@@ -177,7 +178,7 @@ impl WriteOptions {
             disk.lock(&path, self)?;
             disk.note = Note::leave(&path, self.program.as_deref());
         }
-        Ok(Writer { path, options: self.clone(), disk: Mutex::new(disk), queue: Queue::default() })
+        Ok(Writer { path, options: self.clone(), disk: Mutex::new(disk), group: GroupCommit::default() })
     }
 
     /// The file, and whether it was made just now.
@@ -267,7 +268,7 @@ pub struct Writer {
     pub(crate) path: PathBuf,
     pub(crate) options: WriteOptions,
     pub(crate) disk: Mutex<Disk>,
-    queue: Queue,
+    group: GroupCommit<Batch, Result<u64, Failure>>,
 }
 
 /// The file, and what is known about it.
@@ -318,7 +319,7 @@ impl Writer {
     /// Appends a record. On return it is as durable as the options say.
     ///
     /// Threads that append with a sync at the same time share one. Where several do so one record after the other, who is first waits a little for those
-    /// who have just been told of theirs: half as long as their batch took at most, and 10 ms ([`Patience`](crate::Patience)).
+    /// who have just been told of theirs: half as long as their batch took at most, and 10 ms ([`GroupCommit`]).
     ///
     /// # Errors
     ///
@@ -367,7 +368,7 @@ impl Writer {
         self.submit_all(lines, |line, bytes| self.encode_raw(line, bytes))
     }
 
-    /// Carries everything that was appended so far to the device, whatever durability it was appended with.
+    /// Carries everything that was appended so far to the device, whatever durability it was appended with. Waits for a batch that is under way.
     ///
     /// # Errors
     ///
@@ -380,7 +381,7 @@ impl Writer {
         };
         // One sync at a time: the kernel tells of a failure once, and whoever hears of it has to be the one who
         // poisons the handle before anybody else's sync succeeds.
-        let synced = self.queue.alone(|| self.sync_file(&file, Durability::SyncData));
+        let synced = self.group.alone(|| self.sync_file(&file, Durability::SyncData));
         synced.map_err(|failure| failure.into_error(&self.path))
     }
 
@@ -534,15 +535,27 @@ impl Writer {
 
     /// Without lines, what has been written before is synced.
     pub(crate) fn submit_synced(&self, lines: &[u8], durability: Durability) -> Result<u64> {
-        let commit = |bytes: &[u8], durability| {
-            let (start, file) = match bytes {
+        let carry = |batch: &Batch| {
+            let (start, file) = match batch.bytes() {
                 [_] => (0, Arc::clone(&self.disk.lock().file)),
-                _ => self.write(bytes, true).map_err(Failure::of)?,
+                bytes => self.write(bytes, true).map_err(Failure::of)?,
             };
-            self.sync_file(&file, durability)?;
+            self.sync_file(&file, batch.durability)?;
             Ok(start)
         };
-        self.queue.submit(lines, durability, commit).map_err(|failure| failure.into_error(&self.path))
+        let commit = |batch: &mut Batch| {
+            let start = carry(batch);
+            batch.clear();
+            start
+        };
+        let read = |start: Option<&Result<u64, Failure>>, offset| match start {
+            Some(Ok(start)) => Ok(start + offset),
+            Some(Err(failure)) => Err(failure.clone()),
+            None => Err(Failure::Poisoned),
+        };
+        let has_room = |batch: &Batch| batch.has_room(lines);
+        let offset = self.group.submit(has_room, |batch| batch.add(lines, durability), commit, read);
+        offset.map_err(|failure| failure.into_error(&self.path))
     }
 
     /// One write. `bytes` begins with the newline that is written only where the file needs it. Returns the
