@@ -93,8 +93,8 @@ pub(crate) struct End<R: Reading> {
     start: u64,
     /// What was seen in each step.
     parts: Vec<Part<R::Seen>>,
-    /// What a step reads is read into this.
-    lines: Vec<u8>,
+    /// What a step reads is read into the end of this.
+    space: Vec<u8>,
 }
 
 /// What was seen in one piece of a file.
@@ -110,10 +110,10 @@ where
 {
     /// Nothing is read yet.
     pub(crate) fn of((log, remark): (Log, Option<Remark>)) -> Self {
-        Self { start: log.len(), log, remark, parts: Vec::new(), lines: Vec::new() }
+        Self { start: log.len(), log, remark, parts: Vec::new(), space: Vec::new() }
     }
 
-    /// Reads on until at least `len` bytes have been read, and another line, from the beginning of a line on. Also returns where that
+    /// Reads on until nearly `len` bytes have been read, but at least another line, from the beginning of a line on. Also returns where that
     /// is; at 0, all of the file was read at once, and lines have numbers.
     pub(crate) fn reach(&mut self, len: u64) -> Result<(Log, R, u64)> {
         let mut seen = Part { records: Vec::new(), odd: 0, remarks: Vec::new() };
@@ -140,23 +140,30 @@ where
         Ok((log, reading, self.start))
     }
 
-    /// The lines in front of what was read so far, from the one on that is `len` bytes in front of the end. Returns whether that is
+    /// The lines in front of what was read so far, no more than are `len` bytes in front of the end, but at least one. Returns whether that is
     /// not the file's first: then there is nothing to do but to read all.
     fn read_on(&mut self, len: u64, mut each: impl FnMut(Indexed<R::Seen>)) -> Result<bool> {
         let from = self.log.len().saturating_sub(len).min(self.start.saturating_sub(STEP_MIN));
-        let start = line_start(&self.log, from, &mut self.lines)?;
-        if start == 0 {
+        if from == 0 {
             return Ok(false);
         }
-        let span = Span { offset: start, len: self.start - start };
-        if span.len <= STEP_MAX {
-            self.log.read_into(span, &mut self.lines)?;
-            lines::index_in_memory(&self.log, (&self.lines, start), R::see, R::is_record, |_, found| {
-                each(found)
-            })?;
-        } else {
-            lines::index(&self.log.part(span)?, R::see, R::is_record, |_, found| each(found))?;
-        }
+        let start = match lines_before(&self.log, from, self.start, &mut self.space)? {
+            Some((0, _)) => return Ok(false),
+            Some((start, lines)) => {
+                let each = |_, found| each(found);
+                lines::index_in_memory(&self.log, (lines, start), R::see, R::is_record, each)?;
+                start
+            }
+            None => {
+                let start = line_start(&self.log, from)?;
+                if start == 0 {
+                    return Ok(false);
+                }
+                let part = self.log.part(Span { offset: start, len: self.start - start })?;
+                lines::index(&part, R::see, R::is_record, |_, found| each(found))?;
+                start
+            }
+        };
         self.start = start;
         Ok(true)
     }
@@ -172,7 +179,7 @@ where
         let len = self.log.len();
         let mut back = 2 * (len - self.start);
         while back < len {
-            if let Some(found) = time_behind(&self.log, len - back, self.start, &mut self.lines)? {
+            if let Some(found) = time_behind(&self.log, len - back, self.start)? {
                 if is_late(found, time) {
                     return Ok(true);
                 }
@@ -185,30 +192,79 @@ where
 }
 
 /// When the first record was written of those that begin behind an offset, and not far from it; `None` if that is not said.
-fn time_behind(log: &Log, offset: u64, end: u64, window: &mut Vec<u8>) -> Result<Option<SystemTime>> {
+fn time_behind(log: &Log, offset: u64, end: u64) -> Result<Option<SystemTime>> {
+    let Some(start) = next_line(log, offset, end)? else { return Ok(None) };
     let mut len = GLIMPSE;
     loop {
-        log.read_into(Span { offset, len: len.min(end - offset) }, window)?;
-        let from = memchr::memchr(b'\n', window).map_or(window.len(), |newline| newline + 1);
-        let to = memchr::memrchr(b'\n', window).map_or(0, |newline| newline + 1);
-        if from < to || len >= WINDOW_MAX.min(end - offset) {
-            let lines = window.get(from..to).unwrap_or_default().split(|byte| *byte == b'\n');
-            let times = lines.map(lines::bare).filter(|raw| raw.first() == Some(&b'{'));
-            return Ok(times
-                .filter_map(|raw| scan::string_member(raw, "timestamp"))
-                .find_map(|text| lines::parse_time(&text)));
+        let window = log.read(Span { offset: start, len: len.min(end - start) })?;
+        // The beginning of a record will do.
+        let lines = window.split(|byte| *byte == b'\n').map(lines::bare);
+        let mut times = lines
+            .filter(|raw| raw.first() == Some(&b'{'))
+            .filter_map(|raw| scan::string_member(raw, "timestamp"))
+            .filter_map(|text| lines::parse_time(&text));
+        let time = times.next();
+        if time.is_some() || window.contains(&b'\n') || len >= WINDOW_MAX.min(end - start) {
+            return Ok(time);
         }
         len *= 4;
     }
 }
 
-/// Where the line begins that an offset lies in; what is looked at is read into `window`.
-fn line_start(log: &Log, offset: u64, window: &mut Vec<u8>) -> Result<u64> {
+/// Where the first line begins behind an offset.
+fn next_line(log: &Log, mut offset: u64, end: u64) -> Result<Option<u64>> {
+    while offset < end {
+        let window = log.read(Span { offset, len: WINDOW.min(end - offset) })?;
+        if let Some(newline) = memchr::memchr(b'\n', &window) {
+            return Ok(Some(offset + newline as u64 + 1).filter(|start| *start < end));
+        }
+        offset += window.len() as u64;
+    }
+    Ok(None)
+}
+
+/// The lines that begin behind `from` and end in front of `end`, where one does, or the last of those that begin earlier; and where the first of them begins. They are
+/// read into the end of `space`, each byte once. `None` where that is too small.
+fn lines_before<'a>(
+    log: &Log,
+    from: u64,
+    end: u64,
+    space: &'a mut Vec<u8>,
+) -> Result<Option<(u64, &'a [u8])>> {
+    // Zeros that nobody has touched yet take up no memory.
+    if space.is_empty() {
+        *space = vec![0; STEP_MAX];
+    }
+    // A line that begins there can be told by the newline in front of it.
+    let (mut from, mut read, mut at) = (from.saturating_sub(1), end, STEP_MAX);
+    loop {
+        let step = usize::try_from(read - from).unwrap_or(usize::MAX);
+        let Some(start) = at.checked_sub(step) else { return Ok(None) };
+        log.read_exact_at(from, &mut space[start..at])?;
+        let newline = if at == STEP_MAX {
+            // What ends the last line is in front of nothing.
+            memchr::memchr(b'\n', &space[start..at - 1])
+        } else {
+            memchr::memrchr(b'\n', &space[start..at])
+        };
+        if let Some(newline) = newline {
+            return Ok(Some((from + newline as u64 + 1, &space[start + newline + 1..])));
+        }
+        if from == 0 {
+            return Ok(Some((0, &space[start..])));
+        }
+        (read, at) = (from, start);
+        from = from.saturating_sub(2 * WINDOW);
+    }
+}
+
+/// Where the line begins that an offset lies in.
+fn line_start(log: &Log, offset: u64) -> Result<u64> {
     let mut end = offset;
     while end > 0 {
         let step = WINDOW.min(end);
-        log.read_into(Span { offset: end - step, len: step }, window)?;
-        if let Some(newline) = memchr::memrchr(b'\n', window) {
+        let window = log.read(Span { offset: end - step, len: step })?;
+        if let Some(newline) = memchr::memrchr(b'\n', &window) {
             return Ok(end - step + newline as u64 + 1);
         }
         end -= step;
@@ -223,7 +279,7 @@ const GLIMPSE: u64 = 16 << 10;
 const STEP_MIN: u64 = 64 << 10;
 
 /// So much is read at once and on one thread: starting others, and giving them memory, takes longer than they save.
-const STEP_MAX: u64 = 4 << 20;
+const STEP_MAX: usize = 4 << 20;
 
 /// So much of a file's head and of its end is looked at.
 const WINDOW: u64 = 64 << 10;
@@ -305,5 +361,50 @@ fn each_line(bytes: &[u8], offset: u64, mut each: impl FnMut(u64, Span, &[u8])) 
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
         each(number, Span { offset: offset + at, len: raw.len() as u64 }, raw);
         at += line.len() as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_of(bytes: &[u8]) -> Log {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, bytes).unwrap();
+        Log::open(file.path()).unwrap()
+    }
+
+    #[test]
+    fn lines_before_an_offset_are_read_from_the_first_that_is_wanted_or_are_the_one_that_is_in_the_way() {
+        let lens = [1, 2, 100, 70_000, 1, 140_000, 300_000, 5, 1, 1, 600_000, 3, 65_536, 131_071, 131_073, 7];
+        let line = |(number, len): (u8, &usize)| [vec![b'a' + number; len - 1], vec![b'\n']].concat();
+        let bytes: Vec<u8> = (0..).zip(&lens).flat_map(line).collect();
+        let starts: Vec<usize> =
+            lens.iter().scan(0, |at, len| Some(std::mem::replace(at, *at + len))).collect();
+        let log = log_of(&bytes);
+        let mut space = Vec::new();
+        for end in starts[1..].iter().copied().chain([bytes.len(), bytes.len() - 3]) {
+            let near = starts.iter().flat_map(|start| [start.saturating_sub(1), *start, start + 1]);
+            for from in near.chain((1..bytes.len()).step_by(30_011)).filter(|from| (1..end).contains(from)) {
+                let found = lines_before(&log, from as u64, end as u64, &mut space).unwrap();
+                let before_end = || starts.iter().copied().filter(|start| *start < end);
+                let expected =
+                    before_end().find(|start| *start >= from).or_else(|| before_end().next_back()).unwrap();
+                let (start, lines) = found.unwrap();
+                assert_eq!(start, expected as u64, "{from} {end}");
+                assert!(lines == &bytes[expected..end], "{from} {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_does_not_fit_is_left_to_others() {
+        let bytes = [b"short\n".to_vec(), vec![b'x'; STEP_MAX], b"\nlast\n".to_vec()].concat();
+        let (log, end) = (log_of(&bytes), bytes.len() as u64);
+        let mut space = Vec::new();
+        let last = lines_before(&log, end - 5, end, &mut space).unwrap();
+        assert_eq!(last, Some((end - 5, &b"last\n"[..])));
+        assert_eq!(lines_before(&log, 100, end - 5, &mut space).unwrap(), None);
+        assert_eq!(line_start(&log, 100).unwrap(), 6);
     }
 }

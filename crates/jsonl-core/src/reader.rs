@@ -621,24 +621,23 @@ impl Log {
         }
     }
 
-    /// The same into memory that is used again: for reading one piece after the other, without giving back what the last one took.
-    /// `bytes` then holds the span's bytes and nothing else; after an error, anything.
+    /// Reads as many bytes from an offset on as there is room for: for reading one piece after the other into the same memory. After an error,
+    /// `bytes` may hold anything.
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub fn read_into(&self, span: Span, bytes: &mut Vec<u8>) -> Result<()> {
+    pub fn read_exact_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
         let Bytes::File { file, .. } = &self.bytes else {
-            *bytes = self.read(span)?;
+            bytes.copy_from_slice(&self.read(Span { offset, len: bytes.len() as u64 })?);
             return Ok(());
         };
         let shrunk = |missing| Error::Shrunk { path: self.path.clone(), missing };
-        let end = span.offset.saturating_add(span.len);
+        let end = offset.saturating_add(bytes.len() as u64);
         if end > self.len() {
             return Err(shrunk(end - self.len()));
         }
-        bytes.resize(span.len as usize, 0);
-        let (got, outcome) = read_all_at(file, bytes, span.offset);
+        let (got, outcome) = read_all_at(file, bytes, offset);
         outcome.map_err(self.io("read"))?;
         if got < bytes.len() { Err(shrunk((bytes.len() - got) as u64)) } else { Ok(()) }
     }
