@@ -109,6 +109,9 @@ fn escape(text: &str, instead: impl Fn(char) -> Option<char>) -> String {
 
 /// `instead` says what stands for a character that is to be escaped otherwise.
 fn push_escaped(out: &mut String, text: &str, instead: impl Fn(char) -> Option<char>) {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return out.push_str(text);
+    }
     let mut copied = 0;
     for (at, character) in text.char_indices() {
         let is_hidden = match character {

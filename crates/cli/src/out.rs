@@ -27,6 +27,12 @@ pub(crate) struct Palette {
 }
 
 impl Palette {
+    /// What begins it, and what ends it.
+    pub(crate) fn ends(self, paint: Paint) -> [String; 2] {
+        let style = self.style(paint);
+        [format!("{style}"), format!("{style:#}")]
+    }
+
     /// `{style}` begins it, `{style:#}` ends it.
     pub(crate) fn style(self, paint: Paint) -> Style {
         match paint {

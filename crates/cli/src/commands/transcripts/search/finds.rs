@@ -11,6 +11,9 @@ use crate::exit::Failure;
 use crate::human::{name, push_flat};
 use crate::out::{Out, Paint, Palette};
 
+/// So many digits has the number of a line at most.
+const NUMBER_MAX: usize = 20;
+
 /// What was found in a chunk of a file.
 pub(super) enum Finds {
     Objects(Vec<Hit>),
@@ -56,11 +59,12 @@ struct CountObject<'a> {
 
 impl Finds {
     /// For JSON, where there is no palette.
-    pub(super) fn of(hits: Vec<Hit>, palette: Option<Palette>) -> Self {
-        let Some(palette) = palette else { return Self::Objects(hits) };
+    pub(super) fn of(hits: impl Iterator<Item = Hit>, palette: Option<Palette>) -> Self {
+        let Some(palette) = palette else { return Self::Objects(hits.collect()) };
+        let [dim, bad, marked] = [Paint::Dim, Paint::Bad, Paint::Match].map(|paint| palette.ends(paint));
         let mut lines = Lines::default();
-        for hit in &hits {
-            lines.push(hit, palette);
+        for hit in hits {
+            lines.push(&hit, &dim, &bad, &marked);
         }
         Self::Lines(lines)
     }
@@ -131,33 +135,37 @@ fn object(target: &Target, first_line: u64, hit: &Hit, out: &mut Out) -> Result<
 }
 
 impl Lines {
-    fn push(&mut self, hit: &Hit, palette: Palette) {
-        let [dim, bad, marked] = [Paint::Dim, Paint::Bad, Paint::Match].map(|paint| palette.style(paint));
+    fn push(&mut self, hit: &Hit, dim: &[String; 2], bad: &[String; 2], marked: &[String; 2]) {
         let [before, found, behind] = hit.snippet.parts();
-        // Writing to a string can't fail.
+        let text = &mut self.text;
         if let Some(who) = hit.speaker {
-            let _ = write!(self.text, "{dim} {who}:{dim:#}");
+            text.extend([&dim[0], " ", who, ":", &dim[1]]);
         }
         if hit.is_damaged {
-            let _ = write!(self.text, "{bad} (damaged line){bad:#}");
+            text.extend([&bad[0], " (damaged line)", &bad[1]]);
         }
-        self.text.push(' ');
-        push_flat(&mut self.text, before);
-        let _ = write!(self.text, "{marked}");
-        push_flat(&mut self.text, found);
-        let _ = write!(self.text, "{marked:#}");
-        push_flat(&mut self.text, behind);
-        self.ends.push((hit.line, self.text.len()));
+        text.push(' ');
+        push_flat(text, before);
+        text.push_str(&marked[0]);
+        push_flat(text, found);
+        text.push_str(&marked[1]);
+        push_flat(text, behind);
+        self.ends.push((hit.line, text.len()));
     }
 
     fn print(&self, target: &Target, first_line: u64, count: usize, out: &mut Out) -> Result<(), Failure> {
-        let (place, dim) = (out.paint(Paint::Name, name(&target.label)), out.palette.style(Paint::Dim));
-        let mut start = 0;
+        let [dim, plain] = out.palette.ends(Paint::Dim);
+        let place = format!("{}:{dim}", out.paint(Paint::Name, name(&target.label)));
+        let between = format!("{plain}:");
+        let len_max = self.text.len() + self.ends.len() * (place.len() + NUMBER_MAX + between.len() + 1);
+        let (mut text, mut start) = (String::with_capacity(len_max), 0);
         for &(line, end) in self.ends.iter().take(count) {
-            let (number, text) = (first_line + line, &self.text[start..end]);
-            out.line(format_args!("{place}:{dim}{number}{dim:#}:{text}"))?;
+            text.push_str(&place);
+            // Writing to a string can't fail.
+            let _ = write!(text, "{}", first_line + line);
+            text.extend([&between, &self.text[start..end], "\n"]);
             start = end;
         }
-        Ok(())
+        out.bytes(text.as_bytes())
     }
 }

@@ -77,8 +77,12 @@ impl Needle {
     }
 
     /// The records that match.
-    pub(super) fn find_in(&self, candidates: &mut Candidates<'_>, scope: Scope<'_>) -> Vec<Hit> {
-        candidates.filter_map(|candidate| self.hit(&candidate, scope)).collect()
+    pub(super) fn find_in(
+        &self,
+        candidates: &mut Candidates<'_>,
+        scope: Scope<'_>,
+    ) -> impl Iterator<Item = Hit> {
+        candidates.filter_map(move |candidate| self.hit(&candidate, scope))
     }
 
     /// How many records match.

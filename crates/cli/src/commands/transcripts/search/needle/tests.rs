@@ -101,7 +101,7 @@ fn find(needle: &Needle, bytes: &[u8]) -> Vec<u64> {
     let log = ReadOptions::new().threads(1).open(&path).unwrap();
     log.candidates(
         &needle.prefilter,
-        |candidates| needle.find_in(candidates, Scope::Strings),
+        |candidates| needle.find_in(candidates, Scope::Strings).collect::<Vec<_>>(),
         |hits, first| {
             lines.extend(hits.into_iter().map(|hit| first - 1 + hit.line));
             ControlFlow::Continue(())
@@ -154,7 +154,7 @@ fn what_is_counted_without_a_walk_is_found_with_one() {
         for line in lines {
             for end in (0..=line.len()).filter(|end| line.is_char_boundary(*end)) {
                 let candidates = || needle.prefilter.candidates(&line.as_bytes()[..end], 0);
-                let found = needle.find_in(&mut candidates(), Scope::Strings).len() as u64;
+                let found = needle.find_in(&mut candidates(), Scope::Strings).count() as u64;
                 let counted = needle.count_in(&mut candidates(), Scope::Strings);
                 assert_eq!(counted, found, "{text:?} in {}", &line[..end]);
             }
@@ -191,7 +191,7 @@ fn snippets_are_cut_between_characters() {
 fn check_as_a_pattern(text: &str, line: &str) {
     let shown = |needle: &Needle, scope: Scope<'_>| {
         let mut candidates = needle.prefilter.candidates(line.as_bytes(), 1);
-        let hits = needle.find_in(&mut candidates, scope).into_iter();
+        let hits = needle.find_in(&mut candidates, scope);
         let hits = hits.map(|hit| {
             (hit.line, hit.offset, hit.is_damaged, hit.speaker, hit.snippet.parts().map(str::to_owned))
         });
