@@ -175,8 +175,8 @@ impl Table {
 }
 
 /// A turn takes so long at least: what is quicker is run again and again. Once alone, it would be measured how cold the side before has left the
-/// processor's caches, which makes 180 µs of 12.
-const TURN_MIN: Duration = Duration::from_millis(5);
+/// processor's caches and the kernel, which makes 180 µs of 12, and of a whole process that takes 4.4 ms 5.8.
+const TURN_MIN: Duration = Duration::from_millis(20);
 
 /// The time of one run, of as many as take `least` together.
 fn timed<A>(side: &mut Side<'_, A>, least: Duration) -> Duration {
