@@ -15,8 +15,11 @@ use annals_benches::corpus::{Random, text};
 /// In one of some thousand texts.
 pub(crate) const RARE: &str = "xylograph";
 
-/// A word of the corpus's own.
-pub(crate) const FREQUENT: &str = "connection";
+/// In one record of 25.
+pub(crate) const FREQUENT: &str = "unwrap because";
+
+/// In three records of four.
+pub(crate) const EVERYWHERE: &str = "connection";
 
 /// In none.
 pub(crate) const ABSENT: &str = "zyzzyva";
