@@ -244,17 +244,40 @@ fn skip_space(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Bytes of a string that are passed before more is made ready for passing the rest: most strings end soon.
+const NEAR: usize = 8 * BLOCK_LEN;
+
 /// The offset behind the closing quote of a string whose content begins at `at`.
 #[inline]
 fn string_end(text: &[u8], at: usize) -> Result<usize, Fault> {
-    let at = skip_plain(text, at);
+    let (mut at, far) = (at, at.saturating_add(NEAR));
+    loop {
+        let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<BLOCK_LEN>()) else {
+            at = skip_plain_bytes(text, at);
+            break;
+        };
+        if let Some(found) = first_special(block) {
+            at += found;
+            break;
+        }
+        at += BLOCK_LEN;
+        if at == far {
+            at = pass_far(text, at);
+        }
+    }
     match text.get(at) {
         Some(b'"') => Ok(at + 1),
         _ => string_end_from_special(text, at),
     }
 }
 
-/// The same from an escape on, or from what can't stand in a string.
+/// [`pass_content`], out of the way of short strings.
+#[cold]
+fn pass_far(text: &[u8], at: usize) -> usize {
+    pass_content(text, at)
+}
+
+/// [`string_end`] from an escape on, or from what can't stand in a string.
 fn string_end_from_special(text: &[u8], mut at: usize) -> Result<usize, Fault> {
     loop {
         match text.get(at) {

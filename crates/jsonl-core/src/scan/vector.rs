@@ -12,10 +12,12 @@
 //!
 //! None for the caller: blocks are passed by reference to all of their bytes, nothing is read beyond them; a [`Pair`] is made
 //! and [`pass_content`] goes on only where the processor has what it needs; bytes that become a string are owned, and checked here. The slow
-//! twins are [`first_special_in_words`] and looking at each byte, [`String::from_utf8`], and [`Prefilter`](super::Prefilter) without masks and without a pair;
+//! twins are [`first_special_in_words`], [`pass_content`] with AVX2 and looking at each byte, [`String::from_utf8`], and [`Prefilter`](super::Prefilter) without masks and without a pair;
 //! the tests compare all of them.
 
 pub(super) use content::pass_content;
+#[cfg(test)]
+pub(super) use content::pass_content_narrow;
 pub(super) use pair::Pair;
 
 use crate::utf8::from_utf8;
@@ -102,4 +104,12 @@ const WIDE_LEN: usize = 32;
 fn load(block: &[u8; WIDE_LEN]) -> std::arch::x86_64::__m256i {
     // SAFETY: all the bytes that are read are the block's, and the instruction asks for no alignment.
     unsafe { std::arch::x86_64::_mm256_loadu_si256(block.as_ptr().cast()) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn load_block(block: &[u8; 64]) -> std::arch::x86_64::__m512i {
+    // SAFETY: all the bytes that are read are the block's, and the instruction asks for no alignment.
+    unsafe { std::arch::x86_64::_mm512_loadu_si512(block.as_ptr().cast()) }
 }

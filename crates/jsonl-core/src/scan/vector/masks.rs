@@ -1,8 +1,9 @@
 //! What [`Pair`](super::Pair) looks for, on processors with AVX-512: 64 bytes are compared with each byte that matters, a bit for each, and
 //! the bits are shifted. Every byte is loaded once, and not once for each place that it could have in a find.
 
-use std::arch::x86_64::{__m512i, _mm512_cmpeq_epi8_mask, _mm512_set1_epi8};
+use std::arch::x86_64::{_mm512_cmpeq_epi8_mask, _mm512_set1_epi8};
 
+use super::load_block;
 use super::pair::Passed;
 use crate::line;
 
@@ -100,7 +101,7 @@ impl Masks {
         let (backslash, zero, newline) = (all(b'\\'), all(b'0'), all(b'\n'));
         let mut block = Block { at: 0, newlines_before: 0, texts: 0, escapes: 0, newlines: 0 };
         for bytes in bytes.as_chunks::<LEN>().0 {
-            let here = load(bytes);
+            let here = load_block(bytes);
             let now = Before {
                 earlier: _mm512_cmpeq_epi8_mask(here, earlier),
                 zeros: _mm512_cmpeq_epi8_mask(here, zero),
@@ -138,11 +139,4 @@ fn bits(mut left: u64) -> impl Iterator<Item = usize> {
         left &= left - 1;
         Some(bit)
     })
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn load(block: &[u8; LEN]) -> __m512i {
-    // SAFETY: all the bytes that are read are the block's, and the instruction asks for no alignment.
-    unsafe { std::arch::x86_64::_mm512_loadu_si512(block.as_ptr().cast()) }
 }
