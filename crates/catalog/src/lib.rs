@@ -66,6 +66,7 @@ mod foreign;
 mod git;
 pub mod id;
 pub mod identity;
+mod kept;
 mod keys;
 mod observe;
 mod options;

@@ -4,13 +4,14 @@
 //! them; the others are kept here. Which of both a session is in makes no difference to any answer.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::Base;
 use crate::event::{Event, Op, Seen, Setting};
-use crate::keys::{self, KeyKind, Keys, Spread};
+use crate::kept::Kept;
+use crate::keys::{self, KeyKind, Keys};
 use crate::reduce::{self, Rules};
 use crate::session::{Session, TranscriptFile};
 use crate::time;
@@ -30,7 +31,7 @@ pub struct Projection {
     rules: Rules,
     base: Option<Base>,
     /// Sessions that events were about since.
-    changed: HashMap<u32, Box<Session>, Spread>,
+    kept: Kept,
     keys: Keys,
     count: u32,
     meta: Meta,
@@ -97,7 +98,7 @@ impl Projection {
         Self {
             rules,
             base: None,
-            changed: HashMap::default(),
+            kept: Kept::default(),
             keys: Keys::default(),
             count: 0,
             meta: Meta::default(),
@@ -113,7 +114,8 @@ impl Projection {
     }
 
     pub(crate) fn from_base(rules: Rules, base: Base, meta: Meta) -> Self {
-        Self { count: base.len(), base: Some(base), meta, ..Self::new(rules) }
+        let kept = Kept::behind(base.len());
+        Self { count: base.len(), base: Some(base), kept, meta, ..Self::new(rules) }
     }
 
     /// By whose rules it was made.
@@ -146,12 +148,11 @@ impl Projection {
         if number == self.count {
             self.count += 1;
             self.keys.add(keys::hash(KeyKind::Id, &event.stable_id), number);
-            self.changed.insert(number, Box::new(Session::new(&event.stable_id, &event.ts)));
         }
         let base = &self.base;
-        let session = self.changed.entry(number).or_insert_with(|| {
+        let session = self.kept.get_or_insert_with(number, || {
             let session = base.as_ref().and_then(|base| base.session(number));
-            Box::new(session.unwrap_or_else(|| Session::new(&event.stable_id, &event.ts)))
+            session.unwrap_or_else(|| Session::new(&event.stable_id, &event.ts))
         });
         let before = Seeable::of(session);
         reduce::reduce(session, event, self.rules);
@@ -191,7 +192,7 @@ impl Projection {
     }
 
     pub(crate) fn session(&self, number: u32) -> Option<Cow<'_, Session>> {
-        match self.changed.get(&number) {
+        match self.kept.get(number) {
             Some(session) => Some(Cow::Borrowed(session)),
             None => self.base.as_ref()?.session(number).map(Cow::Owned),
         }
@@ -206,7 +207,7 @@ impl Projection {
     }
 
     fn has_id(&self, number: u32, stable_id: &str) -> bool {
-        match self.changed.get(&number) {
+        match self.kept.get(number) {
             Some(session) => session.stable_id == stable_id,
             None => self.base.as_ref().is_some_and(|base| base.id_of(number).as_deref() == Some(stable_id)),
         }
@@ -240,7 +241,7 @@ impl Projection {
     /// The first ids that begin so, in the order in which they appeared.
     #[must_use]
     pub fn ids_with_prefix(&self, prefix: &str, limit: usize) -> Vec<String> {
-        let ids = (0..self.count).filter_map(|number| match self.changed.get(&number) {
+        let ids = (0..self.count).filter_map(|number| match self.kept.get(number) {
             Some(session) => Some(session.stable_id.clone()),
             None => self.base.as_ref()?.id_of(number),
         });
@@ -256,7 +257,7 @@ impl Projection {
             return all.into_iter().map(|(_, number)| number).collect();
         }
         let mut all: Vec<(Option<i64>, u32)> = (0..self.count)
-            .map(|number| match (self.changed.get(&number), &self.base) {
+            .map(|number| match (self.kept.get(number), &self.base) {
                 (Some(session), _) => (time::parse(&session.last_progress_at), number),
                 (None, Some(base)) => (base.last_progress(number), number),
                 (None, None) => (None, number),
