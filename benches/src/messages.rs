@@ -3,6 +3,7 @@
 use std::cell::LazyCell;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -102,6 +103,20 @@ pub fn a_sync_for(together: usize) -> String {
         1 => String::from("write + fdatasync each"),
         _ => format!("one thread, a sync for {together}"),
     }
+}
+
+/// What the system takes for a message of ours: writes so many lines that have been made before, each under a lock, when the path has been
+/// found to be still that of the file.
+pub fn write_locked(path: &Path, lines: &[Vec<u8>], count: usize) -> usize {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    let inode = file.metadata().unwrap().ino();
+    for n in 0..count {
+        file.lock().unwrap();
+        assert_eq!(fs::metadata(path).unwrap().ino(), inode);
+        file.write_all(&lines[n % lines.len()]).unwrap();
+        file.unlock().unwrap();
+    }
+    count
 }
 
 /// A new session of so many messages.
