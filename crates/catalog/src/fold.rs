@@ -2,7 +2,7 @@
 
 use jsonl_core::checksum::{self, Seal};
 use jsonl_core::verdict::{self, Verdict};
-use jsonl_core::{Chunk, Damage, DamageKind, Log, Span};
+use jsonl_core::{Chunk, Damage, DamageKind, Log, Span, scan};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +146,7 @@ pub(crate) fn read(log: &Log, mut each: impl FnMut(&Event<'_>)) -> Result<Read> 
 
 /// A chunk of events, each with its newline.
 fn clean(chunk: &Chunk<'_>) -> Option<Held> {
-    std::str::from_utf8(chunk.bytes).ok()?;
+    scan::utf8(chunk.bytes)?;
     let mut lines = Vec::with_capacity(chunk.bytes.len() / 512);
     for line in chunk.lines() {
         let text = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);

@@ -98,9 +98,8 @@ impl<'a> Head<'a> {
         let start = self.given;
         self.given += len + 1;
         let raw = lines::bare(&self.bytes[start..start + len]);
-        let is_object = raw.starts_with(b"{")
-            && simdutf8::basic::from_utf8(raw).is_ok()
-            && scan::check(raw, scan::NESTING_MAX).is_ok();
+        let is_object =
+            raw.starts_with(b"{") && scan::utf8(raw).is_some() && scan::check(raw, scan::NESTING_MAX).is_ok();
         Ok(is_object.then_some(raw))
     }
 

@@ -133,9 +133,9 @@ fn nothing<'a, 'b>() -> &'b Json<'a> {
 pub(crate) fn with<R>(raw: &[u8], work: impl FnOnce(&Json<'_>) -> R) -> R {
     let raw = lines::bare(raw);
     let lossy;
-    let raw = match simdutf8::basic::from_utf8(raw) {
-        Ok(_) => raw,
-        Err(_) => {
+    let raw = match scan::utf8(raw) {
+        Some(_) => raw,
+        None => {
             lossy = String::from_utf8_lossy(raw).into_owned();
             lossy.as_bytes()
         }

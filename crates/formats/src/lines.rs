@@ -99,7 +99,7 @@ fn clean<T>(
     offset: u64,
     of: impl Fn(Span, &[u8]) -> Option<T>,
 ) -> Option<Vec<(u64, Indexed<T>)>> {
-    simdutf8::basic::from_utf8(bytes).ok()?;
+    scan::utf8(bytes)?;
     let mut found = Vec::new();
     for (number, line) in (0..).zip(jsonl_core::line::lines(bytes)) {
         let raw = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);

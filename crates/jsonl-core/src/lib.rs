@@ -118,7 +118,6 @@ pub mod scan;
 mod source;
 mod spare;
 mod transaction;
-mod utf8;
 pub mod verdict;
 mod writer;
 

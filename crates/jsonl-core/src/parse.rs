@@ -13,7 +13,6 @@ use crate::report::{Damage, DamageKind, Report, Span, excerpt};
 use crate::salvage;
 use crate::scan;
 use crate::source::LongLine;
-use crate::utf8::from_utf8;
 use crate::verdict::{self, Frame, Rules, Seals};
 
 /// What a line gave.
@@ -144,13 +143,13 @@ impl<'a> Parser<'a> {
                 self.damage(raw, base, number, kind, verdict::shown_at(kind, at, skipped), report)
             }
             Frame::Text(seal) => {
-                let parsed = match from_utf8(text) {
-                    Ok(utf8) if !self.needs_walk(raw, text) => parse(utf8),
-                    Ok(utf8) => match scan::check(text, self.rules.max_nesting) {
+                let parsed = match scan::utf8(text) {
+                    Some(utf8) if !self.needs_walk(raw, text) => parse(utf8),
+                    Some(utf8) => match scan::check(text, self.rules.max_nesting) {
                         Ok(()) => parse(utf8),
                         Err(_) => Err(String::new()),
                     },
-                    Err(_) => Err(String::new()),
+                    None => Err(String::new()),
                 };
                 match parsed {
                     Ok(value) => {
@@ -214,8 +213,8 @@ impl<'a> Parser<'a> {
         text: &[u8],
         seal: Seal,
     ) -> Outcome<T> {
-        let utf8 = self.text_of(raw, skipped).map(Ok).unwrap_or_else(|| from_utf8(text));
-        let Ok(utf8) = utf8 else { return self.refused(text, seal, String::new()) };
+        let utf8 = self.text_of(raw, skipped).or_else(|| scan::utf8(text));
+        let Some(utf8) = utf8 else { return self.refused(text, seal, String::new()) };
         if self.needs_walk(raw, text) && scan::check(text, self.rules.max_nesting).is_err() {
             return self.refused(text, seal, String::new());
         }
@@ -247,7 +246,7 @@ impl<'a> Parser<'a> {
             }
             None => text,
         };
-        let mended = mend_surrogates(text).and_then(|mended| parse(from_utf8(&mended).ok()?).ok());
+        let mended = mend_surrogates(text).and_then(|mended| parse(scan::utf8(&mended)?).ok());
         match mended {
             Some(value) => Outcome::Value { value, lone_surrogates: true },
             None => Outcome::Mismatch(detail),
@@ -257,7 +256,7 @@ impl<'a> Parser<'a> {
     fn text_of(&self, raw: RawLine<'_>, skipped: usize) -> Option<&'a str> {
         let start = raw.offset.checked_add(skipped)?;
         let end = raw.offset.checked_add(raw.bytes.len())?;
-        let text = *self.text.get_or_init(|| from_utf8(self.chunk).ok());
+        let text = *self.text.get_or_init(|| scan::utf8(self.chunk));
         text?.get(start..end)
     }
 

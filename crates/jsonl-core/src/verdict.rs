@@ -28,7 +28,6 @@ use crate::checksum::{self, Seal};
 use crate::line;
 use crate::report::DamageKind;
 use crate::scan::{self, FaultKind, Visit};
-use crate::utf8::from_utf8;
 
 /// What seals a reader asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,7 +126,7 @@ pub(crate) fn json(text: &[u8], rules: &Rules) -> Result<(), (DamageKind, usize)
 /// [`json`], and `visitor` is told of what is passed on the way.
 fn json_visiting(text: &[u8], rules: &Rules, visitor: &mut impl Visit) -> Result<(), (DamageKind, usize)> {
     // The quick check doesn't say where.
-    let utf8 = from_utf8(text).or_else(|_| str::from_utf8(text));
+    let utf8 = scan::utf8(text).map_or_else(|| str::from_utf8(text), Ok);
     let walked = scan::visit(text, rules.max_nesting, visitor);
     let fault = match (utf8, walked) {
         (Ok(_), Ok(())) => return Ok(()),

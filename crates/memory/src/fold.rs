@@ -5,7 +5,7 @@
 
 use jsonl_core::checksum::{self, Seal};
 use jsonl_core::verdict::Verdict;
-use jsonl_core::{Chunk, Damage, DamageKind, Line, Log, Span};
+use jsonl_core::{Chunk, Damage, DamageKind, Line, Log, Span, scan};
 use serde::de::IgnoredAny;
 
 use crate::error::Result;
@@ -71,7 +71,7 @@ fn part_of(log: &Log, chunk: &Chunk<'_>, max_line_len: usize, writers: Writers) 
 
 /// A chunk of good lines, each with its newline.
 fn clean_part(chunk: &Chunk<'_>, max_line_len: usize) -> Option<Part> {
-    std::str::from_utf8(chunk.bytes).ok()?;
+    scan::utf8(chunk.bytes)?;
     let mut part = Part::default();
     for line in chunk.lines() {
         let text = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use jsonl_core::checksum::{self, Seal};
 use jsonl_core::verdict::{self, Verdict};
-use jsonl_core::{Chunk, Damage, DamageKind, Log, Span};
+use jsonl_core::{Chunk, Damage, DamageKind, Log, Span, scan};
 use serde::de::IgnoredAny;
 
 use crate::digest::Digests;
@@ -198,7 +198,7 @@ impl State {
 
 /// A chunk of good lines, each with its newline.
 fn clean(chunk: &Chunk<'_>) -> Option<Vec<Found>> {
-    std::str::from_utf8(chunk.bytes).ok()?;
+    scan::utf8(chunk.bytes)?;
     let mut found = Vec::with_capacity(chunk.bytes.len() / APPROVAL_LEN);
     for line in chunk.lines() {
         let text = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);
@@ -284,7 +284,7 @@ fn unfinished(text: &[u8], terminated: bool) -> Option<Subject> {
 /// Whether a record that was found inside a line is one, and not a part of another: sealed, or just what aish
 /// writes.
 fn is_whole(text: &[u8]) -> bool {
-    let mut keys: Vec<&[u8]> = jsonl_core::scan::members(text).map(|member| member.key).collect();
+    let mut keys: Vec<&[u8]> = scan::members(text).map(|member| member.key).collect();
     keys.sort_unstable();
     checksum::check(text) == Seal::Good || keys == [&b"path"[..], b"sha256", b"ts"]
 }

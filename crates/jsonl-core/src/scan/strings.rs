@@ -5,9 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::vector::{BLOCK_LEN, first_special, into_string};
+use super::vector::{BLOCK_LEN, copy_content, first_special, into_string, utf8};
 use super::{Fault, FaultKind, escape_end, skip_plain};
-use crate::utf8::from_utf8;
 
 /// What is shorter is looked at byte by byte sooner than by what looks at many.
 const SHORT: usize = 64;
@@ -52,7 +51,7 @@ pub fn unescape(content: &[u8]) -> Cow<'_, str> {
             out.push(byte);
             at += 1;
         }
-        at = copy_plain(content, at, &mut out);
+        at = copy_plain(content, copy_content(content, at, &mut out), &mut out);
     }
     into_string(out).map_or_else(|| unescape_lossy(content), Cow::Owned)
 }
@@ -81,7 +80,7 @@ pub(super) fn decode(text: &[u8], start: usize) -> Result<(Cow<'_, str>, usize),
             Some(_) => return Err(Fault { at, kind: FaultKind::Byte }),
             None => return Err(Fault { at, kind: FaultKind::End }),
         }
-        at = copy_plain(text, at, &mut out);
+        at = copy_plain(text, copy_content(text, at, &mut out), &mut out);
     }
     // Whoever keeps a text needn't keep room for a longer one.
     if out.capacity() - out.len() > out.len() / 8 {
@@ -132,7 +131,7 @@ const SHORT_ESCAPES: [u8; 256] = {
 
 /// Of content without escapes.
 fn plain(content: &[u8]) -> Cow<'_, str> {
-    from_utf8(content).map_or_else(|_| String::from_utf8_lossy(content), Cow::Borrowed)
+    utf8(content).map_or_else(|| String::from_utf8_lossy(content), Cow::Borrowed)
 }
 
 /// Copies what is before the next quote, backslash or control byte, and gives its offset, or the length of `text`.
@@ -152,7 +151,7 @@ fn copy_plain(text: &[u8], mut at: usize, out: &mut Vec<u8>) -> usize {
 }
 
 /// The ASCII characters that escapes of two bytes stand for, by their second byte; 0 where it begins none.
-const SIMPLE: [u8; 256] = {
+pub(super) const SIMPLE: [u8; 256] = {
     let mut simple = [0; 256];
     let escapes = *b"\"\"\\\\//b\x08f\x0Cn\nr\rt\t";
     let mut at = 0;

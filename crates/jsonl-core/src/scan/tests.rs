@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::members::FAR;
 use super::strings::{decode, unescape_lossy};
-use super::vector::{first_special_in_words, into_string, pass_content, pass_content_narrow};
+use super::vector::{
+    escapes_of, first_special_in_words, into_string, pass_content, pass_content_narrow, utf8_narrow,
+};
 use super::*;
 
 /// Of many cases, every how many-th is tried: all of them, or in Miri, where each takes a thousand times as long, a few.
@@ -253,13 +255,43 @@ proptest! {
 
     /// Checked with vectors, or by the standard library.
     #[test]
-    fn bytes_become_a_string_if_they_are_one(text in ".{0,80}", at in 0_usize..200, byte in 0_u8..) {
-        let mut bytes = text.into_bytes();
-        prop_assert_eq!(into_string(bytes.clone()), String::from_utf8(bytes.clone()).ok());
-        if let Some(place) = bytes.get_mut(at) {
-            *place = byte;
+    fn bytes_become_a_string_if_they_are_one(
+        pieces in prop::collection::vec(prop_oneof!["[a-z]{0,90}", "[é渡🦀\u{fffd}]{1,90}", ".{0,80}"], 0..8),
+        at in 0_usize..600,
+        byte in 0_u8..,
+    ) {
+        let mut bytes = pieces.concat().into_bytes();
+        for _ in 0..2 {
+            let expected = String::from_utf8(bytes.clone()).ok();
+            prop_assert_eq!(utf8(&bytes), expected.as_deref());
+            prop_assert_eq!(utf8_narrow(&bytes), expected.as_deref());
+            prop_assert_eq!(into_string(bytes.clone()), expected);
+            if let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
         }
-        prop_assert_eq!(into_string(bytes.clone()), String::from_utf8(bytes).ok());
+    }
+
+    #[test]
+    fn what_backslashes_escape_is_found_as_one_by_one(
+        runs in prop::collection::vec((0_u32..20, 1_u32..40), 1..12),
+        is_escaped: bool,
+    ) {
+        // Runs of backslashes, and what is between.
+        let mut backslashes = 0_u64;
+        for (between, len) in runs {
+            backslashes = backslashes.unbounded_shl(between + len) | u64::MAX.unbounded_shr(64 - len) << between;
+        }
+        let mut carry = u64::from(is_escaped);
+        let found = escapes_of(backslashes, &mut carry);
+        let (mut escapes, mut escaped, mut is_escaped) = (0, 0, is_escaped);
+        for bit in 0..64 {
+            escaped |= u64::from(is_escaped) << bit;
+            is_escaped = backslashes >> bit & 1 == 1 && !is_escaped;
+            escapes |= u64::from(is_escaped) << bit;
+        }
+        prop_assert_eq!(found, (escapes, escaped));
+        prop_assert_eq!(carry, u64::from(is_escaped));
     }
 
     /// A beginning of JSON is reported as one that could still be completed.
@@ -283,11 +315,45 @@ proptest! {
     }
 }
 
+/// Every sequence of bytes that could be a character or nearly one, wherever it stands in what is looked at together.
+#[test]
+fn nothing_but_utf8_is_text() {
+    let bytes = [0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1];
+    let bytes = [&bytes[..], &[0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xF8, 0xFF]].concat();
+    let count = bytes.len().pow(4);
+    for n in (0..count).step_by(SOME) {
+        let sequence = [0, 1, 2, 3].map(|place| bytes[n / bytes.len().pow(place) % bytes.len()]);
+        let mut text = [b'x'; 600];
+        // At the ends of blocks, of groups of them, and of the whole.
+        let end = [3, 4, 63, 64, 65, 66, 67, 255, 256, 257, 258, 259, 512, 513, 515, 600][n % 16];
+        text[end - end.min(4)..end].copy_from_slice(&sequence[4 - end.min(4)..]);
+        for text in [&text[..], &text[..end]] {
+            let expected = str::from_utf8(text).ok();
+            assert_eq!(utf8(text), expected, "{} up to {end}", text.escape_ascii());
+            assert_eq!(utf8_narrow(text), expected, "{} up to {end}", text.escape_ascii());
+        }
+    }
+}
+
 #[test]
 fn unescaping_at_once_and_piece_by_piece_agree() {
     let far = "x".repeat(40);
-    let pieces =
-        ["a", "é", "漢", r"\n", r"\\", r"\u00e9", r"\ud83d\ude00", r"\ud83d", r"\q", "\\é", r"\u12", &far];
+    // U+E000 begins with what is an `n` but for its highest bit.
+    let pieces = [
+        "a",
+        "é",
+        "漢",
+        r"\n",
+        r"\\",
+        r"\u00e9",
+        r"\ud83d\ude00",
+        r"\ud83d",
+        r"\q",
+        "\\é",
+        "\\\u{e000}",
+        r"\u12",
+        &far,
+    ];
     let mut state = 1_u32;
     for _ in 0..5000 / SOME {
         let mut text = String::new();

@@ -77,7 +77,7 @@ fn pass_blocks(text: &[u8], start: usize, meant: impl Fn(&[u8; 64]) -> Meant) ->
     let mut carry = 0;
     for block in blocks {
         let meant = meant(block);
-        let escaped = escaped(meant.backslashes, &mut carry);
+        let (_, escaped) = escapes_of(meant.backslashes, &mut carry);
         let stops = meant.quotes & !escaped | meant.controls | escaped & !meant.escapes;
         // Below the first one that is set; all, if none is.
         let passed = (stops & stops.wrapping_neg()).wrapping_sub(1);
@@ -98,27 +98,26 @@ fn pass_blocks(text: &[u8], start: usize, meant: impl Fn(&[u8; 64]) -> Meant) ->
     at - carry as usize
 }
 
-/// The bytes that backslashes escape, but for backslashes. `carry` tells of the first one, and is told of the one behind the last.
-#[cfg(target_arch = "x86_64")]
+/// The backslashes that begin an escape, and the bytes behind them. `carry` tells of the first byte, and is told of the one behind the last.
+#[cfg(any(test, target_arch = "x86_64"))]
 #[inline]
-fn escaped(backslashes: u64, carry: &mut u64) -> u64 {
-    const EVEN: u64 = 0x5555_5555_5555_5555;
+pub(in crate::scan) fn escapes_of(backslashes: u64, carry: &mut u64) -> (u64, u64) {
+    const ODD: u64 = 0xAAAA_AAAA_AAAA_AAAA;
     // Hardly ever one stands behind another.
     let behind = backslashes << 1 | *carry;
     if backslashes & behind == 0 {
         *carry = backslashes >> 63;
-        return behind;
+        return (backslashes, behind);
     }
     // One that is escaped begins nothing.
     let begin = backslashes & !*carry;
-    let first = begin & !(begin << 1);
-    // The byte behind a run is where a bit goes that is added to the first of it. Of an odd number the last escapes that byte:
-    // where one begins at an even place and ends at an odd one, or the other way round.
-    let (behind_even, _) = begin.overflowing_add(first & EVEN);
-    let (behind_odd, is_beyond) = begin.overflowing_add(first & !EVEN);
-    let escaped = (behind_even & !EVEN | behind_odd & EVEN) & !begin | *carry;
-    *carry = u64::from(is_beyond);
-    escaped
+    // Of every run, those that begin an escape and the byte behind the last one of these: taking a run away from the odd places behind it
+    // leaves every other bit of it, whichever place it begins at.
+    let alternating = ((begin << 1 | ODD).wrapping_sub(begin)) ^ ODD;
+    let escapes = alternating & begin;
+    let escaped = alternating ^ (begin | *carry);
+    *carry = escapes >> 63;
+    (escapes, escaped)
 }
 
 /// What may stand behind a backslash, each at its lower four bits, in each part of 16 bytes, for the instruction looks each up in its
