@@ -245,7 +245,7 @@ fn decode(session: &Session, name: &str, len: usize, table: &mut Table) {
         &format!("session log, every text decoded, {name}"),
         Work::Bytes(fs::metadata(&path).unwrap().len()),
         side("ours", || {
-            let add = |sum: &mut usize, entry| {
+            let add = |sum: &mut usize, entry: &Entry| {
                 if let Entry::Message(message) = entry {
                     *sum += message.text().len();
                 }

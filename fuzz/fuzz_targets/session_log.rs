@@ -66,7 +66,7 @@ fn check(session: &Session) {
     });
     assert_eq!(report.expect("each").log.bytes, transcript.report.log.bytes);
     assert_eq!(one_by_one.len(), transcript.messages().count());
-    let is_message = |count: &mut usize, entry| *count += usize::from(matches!(entry, Entry::Message(_)));
+    let is_message = |count: &mut usize, entry: &Entry| *count += usize::from(matches!(entry, Entry::Message(_)));
     let (count, report) = session.fold(Scope::Transcript, || 0, is_message, |a, b| a + b).expect("fold");
     assert_eq!(count, one_by_one.len());
     assert_eq!(report.log.bytes, transcript.report.log.bytes);

@@ -73,7 +73,7 @@ pub(crate) fn run(folder: &Path, name: &str, messages: &[Message], size: Size, t
     let path = session.path().unwrap().unwrap();
     let work = Work::Bytes(fs::metadata(&path).unwrap().len());
     let ours = || {
-        let add = |sum: &mut usize, entry| {
+        let add = |sum: &mut usize, entry: &Entry| {
             if let Entry::Message(message) = entry {
                 let (role, text) = message.said();
                 *sum += role.len() + text.len();

@@ -12,7 +12,7 @@ use std::ops::Range;
 pub use members::{Items, Member, Members, Value, items, member, members, string_member, values};
 pub use prefilter::{Candidate, Candidates, Prefilter, Signs};
 pub(crate) use strings::hex4;
-pub use strings::{escape, name, string, unescape};
+pub use strings::{escape, name, string, string_from, unescape};
 pub use vector::utf8;
 use vector::{BLOCK_LEN, first_special, pass_content};
 pub use walker::Walker;

@@ -72,6 +72,7 @@ mod calls;
 mod chat;
 mod edit;
 mod error;
+mod fold;
 mod follow;
 mod import;
 mod key;

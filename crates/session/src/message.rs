@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
-use crate::record::Text;
+use crate::record::{Cut, Text};
 
 /// A message as it stands in the log: its bytes are untouched, and looked into when asked.
 ///
@@ -30,6 +30,12 @@ impl Debug for Message {
 impl Message {
     pub(crate) fn new(seq: u64, text: Text) -> Self {
         Self { seq, text }
+    }
+
+    /// Becomes the message of another line, which stands at `at` in the same memory.
+    pub(crate) fn move_to(&mut self, cut: &Cut, at: usize) {
+        self.seq = cut.seq;
+        self.text.move_to(cut, at);
     }
 
     /// Its sequence number in the session: it never changes, also not by compaction.
@@ -191,14 +197,39 @@ fn check(text: &[u8]) -> Result<()> {
     }
 }
 
+/// The role of a message and the value that its content begins with, of one that begins as nearly all do: a plain role, and the content behind it.
+fn by_position(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = message.strip_prefix(b"{\"role\":\"")?;
+    let end = rest.iter().take(ROLE_MAX).position(|byte| matches!(byte, b'"' | b'\\' | ..0x20))?;
+    let (role, rest) = rest.split_at(end);
+    Some((role, rest.strip_prefix(b"\",\"content\":")?))
+}
+
+/// A role that is longer is none that programs have.
+const ROLE_MAX: usize = 16;
+
+/// The text of a content that is a string, and nothing behind it.
+fn last_text(content: &[u8]) -> Option<Cow<'_, str>> {
+    let (text, end) = scan::string_from(content)?;
+    (content.get(end..) == Some(b"}")).then_some(text)
+}
+
 /// The role and the text of a message.
 fn said(message: &[u8]) -> (Cow<'_, str>, Cow<'_, str>) {
+    if let Some((role, content)) = by_position(message)
+        && let (Some(role), Some(text)) = (scan::utf8(role), last_text(content))
+    {
+        return (Cow::Borrowed(role), text);
+    }
     let [role, content] = values(message, ["role", "content"]);
     (role.and_then(Value::into_text).unwrap_or_default(), text_of(content))
 }
 
 /// The text of a message.
 pub(crate) fn text(message: &[u8]) -> Cow<'_, str> {
+    if let Some(text) = by_position(message).and_then(|(_, content)| last_text(content)) {
+        return text;
+    }
     let [content] = values(message, ["content"]);
     text_of(content)
 }
@@ -258,8 +289,21 @@ mod tests {
             r#","content":["first"],"content":"last""#,
             r#","content":"c","role":"tool""#,
             r#","content":"c","role":null"#,
+            r#","content":"first","content":"last""#,
+            r#","content":"c" "#,
+            ",\"content\":\"a\tb\"",
+            ",\"content\":\"not finished",
         ];
-        for role in [r#""role":"user""#, r#""role":"\u0061""#, r#""role":1"#, r#""name":"n""#] {
+        let roles = [
+            r#""role":"user""#,
+            r#""role":"\u0061""#,
+            r#""role":"""#,
+            r#""role":"longer than any that there is""#,
+            "\"role\":\"a\tb\"",
+            r#""role":1"#,
+            r#""name":"n""#,
+        ];
+        for role in roles {
             for content in contents {
                 for end in ["}", r#","tool_calls":[{"id":"c"}]}"#, ","] {
                     let message = format!("{{{role}{content}{end}").into_bytes();

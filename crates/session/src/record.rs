@@ -192,6 +192,12 @@ impl Text {
         time::parse(self.time_text())
     }
 
+    /// Goes to another line, which stands at `at` in the same memory.
+    pub(crate) fn move_to(&mut self, cut: &Cut, at: usize) {
+        self.time_at = cut.time_at + at;
+        self.body = cut.body.start + at..cut.body.end + at;
+    }
+
     fn own(time: &str, body: &RawValue) -> Self {
         let mut bytes = Vec::with_capacity(TIME_LEN + body.get().len());
         // A time of another length was written by somebody else.

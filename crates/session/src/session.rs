@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use crate::chat::ChatMessage;
 use crate::edit::{Edit, Truncate, check_header, encode_metadata};
 use crate::error::{Error, Result};
+use crate::fold::fold;
 use crate::message::{self, Json, Message};
 use crate::read::{self, ReadReport};
 use crate::record::Parent;
@@ -414,8 +415,8 @@ impl Session {
     }
 
     /// Folds the records without keeping them, on several threads: `step` with each record of a part, from a fresh
-    /// `init`, and `combine` with the parts, in order. [`for_each`](Self::for_each) for work that is worth more than one
-    /// processor: searching, counting, decoding every text.
+    /// `init`, and `combine` with the parts, in order. Whoever wants to keep a record clones it, which copies no text.
+    /// [`for_each`](Self::for_each) for work that is worth more than one processor: searching, counting, decoding every text.
     ///
     /// `combine(a, b)` has to be to `step` what `+` is to adding one: folding a part and then another must give the same as
     /// folding both in one go. How the log is divided is not promised. In bounded memory, whatever the size of the log.
@@ -428,7 +429,7 @@ impl Session {
     ///
     /// session.say("user", "how late is the ferry?")?;
     /// session.say("assistant", "Six minutes.")?;
-    /// let count = |words: &mut usize, entry| {
+    /// let count = |words: &mut usize, entry: &Entry| {
     ///     if let Entry::Message(message) = entry {
     ///         *words += message.text().split_whitespace().count();
     ///     }
@@ -445,11 +446,11 @@ impl Session {
         &self,
         scope: Scope,
         init: impl Fn() -> A + Sync,
-        step: impl Fn(&mut A, Entry) + Sync,
+        step: impl Fn(&mut A, &Entry) + Sync,
         combine: impl FnMut(A, A) -> A,
     ) -> Result<(A, ReadReport)> {
         match self.log()? {
-            Some(log) => view::fold(&log, scope, init, step, combine),
+            Some(log) => fold(&log, scope, init, step, combine),
             None => Ok((init(), ReadReport::default())),
         }
     }

@@ -6,12 +6,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use jsonl_core::{Log, Span};
+use jsonl_core::Log;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::message::{Message, Note};
 use crate::read::{self, ReadReport};
 use crate::record::{self, Header, Kind, Parent, Record, State};
@@ -384,14 +384,14 @@ pub(crate) fn page(log: &Log, scope: Scope, before: u64, limit: usize, born: &st
 const PART_LEN: u64 = 4 << 20;
 
 /// Which records are looked at, and where the first of them may be.
-struct Wanted {
+pub(crate) struct Wanted {
     scope: Scope,
     before: u64,
-    start: u64,
+    pub(crate) start: u64,
 }
 
 impl Wanted {
-    fn new(log: &Log, scope: Scope) -> Result<Self> {
+    pub(crate) fn new(log: &Log, scope: Scope) -> Result<Self> {
         let before = match scope {
             Scope::Transcript => 0,
             Scope::History => read::end(log)?.map_or(0, |end| end.state().before),
@@ -400,9 +400,10 @@ impl Wanted {
         Ok(Self { scope, before, start })
     }
 
-    fn takes(&self, record: &Record) -> bool {
-        let is_visible = || record.seq >= self.before && crate::edit::is_message(&record.kind);
-        self.scope == Scope::Transcript || is_visible()
+    pub(crate) fn takes(&self, entry: &Entry) -> bool {
+        let is_visible =
+            |entry: &Entry| matches!(entry, Entry::Message(message) if message.seq() >= self.before);
+        self.scope == Scope::Transcript || is_visible(entry)
     }
 }
 
@@ -420,49 +421,14 @@ pub(crate) fn each(
             read::Window::new(log).newline(at.saturating_add(PART_LEN))?.map_or(log.len(), |end| end + 1);
         let (records, report) = read::records(log, at, until)?;
         joined.add(read::ends(&records), &report);
-        for record in records {
-            if wanted.takes(&record) && look(Entry::of(record)).is_break() {
+        for entry in records.into_iter().map(Entry::of) {
+            if wanted.takes(&entry) && look(entry).is_break() {
                 return Ok(joined.whole);
             }
         }
         at = until;
     }
     Ok(joined.whole)
-}
-
-/// [`each`] on several threads: every chunk of the log is folded by itself, and the parts are put together in order.
-pub(crate) fn fold<A: Send>(
-    log: &Log,
-    scope: Scope,
-    init: impl Fn() -> A + Sync,
-    step: impl Fn(&mut A, Entry) + Sync,
-    mut combine: impl FnMut(A, A) -> A,
-) -> Result<(A, ReadReport)> {
-    let wanted = Wanted::new(log, scope)?;
-    let rest = log.part(Span { offset: wanted.start, len: log.len() - wanted.start })?;
-    let mut joined = read::Joined::starting_at(wanted.start);
-    let mut total = Some(init());
-    let passed_over = rest.try_chunks(
-        |chunk| {
-            let (records, report) = read::records_of(log, &chunk)?;
-            let ends = read::ends(&records);
-            let mut part = init();
-            for record in records {
-                if wanted.takes(&record) {
-                    step(&mut part, Entry::of(record));
-                }
-            }
-            Ok::<_, Error>((part, ends, report))
-        },
-        |(part, ends, report), _| {
-            joined.add(ends, &report);
-            total = total.take().map(|total| combine(total, part));
-        },
-    )?;
-    // Lines too long for any chunk, and what went missing. It has counted the others as well.
-    joined.whole.log.add(&passed_over);
-    joined.whole.log.lines = passed_over.lines;
-    Ok((total.unwrap_or_else(init), joined.whole))
 }
 
 fn removed(log: &Log) -> Result<u64> {

@@ -34,6 +34,18 @@ pub fn string(value: &[u8]) -> Option<Cow<'_, str>> {
     Some(plain.map_or_else(|| unescape(content), Cow::Borrowed))
 }
 
+/// The text of the string that `text` begins with, escapes resolved as [`unescape`] does it, and the length of the string with its
+/// quotes; `None` for what begins with none, and for one that isn't finished or isn't JSON.
+///
+/// ```
+/// let (text, len) = jsonl_core::scan::string_from(br#""two\nlines","id":7"#).unwrap();
+/// assert_eq!((&*text, len), ("two\nlines", 12));
+/// ```
+#[must_use]
+pub fn string_from(text: &[u8]) -> Option<(Cow<'_, str>, usize)> {
+    if text.first() == Some(&b'"') { decode(text, 1).ok() } else { None }
+}
+
 /// The text of a JSON string, escapes resolved. `content` is what stands between the quotes.
 ///
 /// Never fails: a surrogate without its partner, an escape that JSON doesn't know and bytes that are not

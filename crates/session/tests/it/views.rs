@@ -272,7 +272,7 @@ fn one_by_one_and_on_several_threads_gives_what_all_at_once_gives() {
         assert_eq!(found, all);
         assert_eq!((&report.gaps, report.log.damaged()), (&whole.gaps, whole.log.damaged()));
         assert_eq!(report.log.bytes, whole.log.bytes);
-        let step = |found: &mut Vec<u64>, entry: Entry| found.push(entry.seq());
+        let step = |found: &mut Vec<u64>, entry: &Entry| found.push(entry.seq());
         let (folded, report) = session.fold(scope, Vec::new, step, |a, b| [a, b].concat()).unwrap();
         assert_eq!(folded, all);
         assert_eq!((&report.gaps, report.log.damaged()), (&whole.gaps, whole.log.damaged()));
@@ -289,4 +289,67 @@ fn one_by_one_and_on_several_threads_gives_what_all_at_once_gives() {
         })
         .unwrap();
     assert_eq!(first, 501);
+}
+
+/// Whatever the first line is that ends the quick way: what was handed over before it comes once, and what is behind it comes.
+#[test]
+fn a_fold_gives_what_one_by_one_gives_in_whatever_order_lines_are() {
+    let place = Place::new();
+    let session = place.session("mixed");
+    for n in 0..4 {
+        session.say("user", &format!("question {n}")).unwrap();
+        session.append_note(&json!({"n": n})).unwrap();
+        session.say("assistant", "two\nlines").unwrap();
+        session.set_summary(&format!("until {n}")).unwrap();
+    }
+    let path = session.path().unwrap().unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut logs = vec![bytes.clone(), bytes[..bytes.len() - 1].to_vec()];
+    for at in 1..lines.len() {
+        for to in [1, lines.len() / 2, lines.len() - 1] {
+            let mut moved = lines.clone();
+            let line = moved.remove(at);
+            logs.push(moved.concat());
+            moved.insert(to, line);
+            logs.push(moved.concat());
+            moved.insert(at, line);
+            logs.push(moved.concat());
+            let text = std::str::from_utf8(line).unwrap();
+            for other in [
+                String::from("{\"none\":\"of ours\"}\n"),
+                text.replacen('t', "T", 1),
+                text.replace("\"seq\":", " \"seq\":"),
+                [text.trim_end(), text].concat(),
+                String::from("\n"),
+            ] {
+                let mut changed = lines.clone();
+                changed[at] = other.as_bytes();
+                logs.push(changed.concat());
+            }
+        }
+    }
+    for (n, log) in logs.iter().enumerate() {
+        std::fs::write(&path, log).unwrap();
+        for scope in [Scope::History, Scope::Transcript] {
+            let mut found = Vec::new();
+            let report = session
+                .for_each(scope, |entry| {
+                    found.push(format!("{entry:?}"));
+                    std::ops::ControlFlow::Continue(())
+                })
+                .unwrap();
+            let step = |found: &mut Vec<String>, entry: &Entry| found.push(format!("{entry:?}"));
+            let (folded, other) = session.fold(scope, Vec::new, step, |a, b| [a, b].concat()).unwrap();
+            assert_eq!(folded, found, "log {n}");
+            assert_eq!((&other.gaps, other.repeated), (&report.gaps, report.repeated), "log {n}");
+            assert_eq!((other.disordered, other.unknown), (report.disordered, report.unknown), "log {n}");
+            assert_eq!(other.log.bytes, report.log.bytes, "log {n}");
+            assert_eq!(
+                (other.log.records, other.log.lines),
+                (report.log.records, report.log.lines),
+                "log {n}"
+            );
+        }
+    }
 }
