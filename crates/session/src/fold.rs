@@ -49,7 +49,7 @@ fn each(
     chunk: &Chunk<'_>,
     mut look: impl FnMut(&Entry),
 ) -> Result<(Option<(u64, u64)>, ReadReport)> {
-    let mut report = ReadReport::default();
+    let mut gaps = Vec::new();
     let mut ends: Option<(u64, u64)> = None;
     let mut handed_over = 0;
     let mut hand_over = |entry: &Entry| {
@@ -59,7 +59,7 @@ fn each(
             Some((_, last)) if seq <= *last => return false,
             Some((_, last)) => {
                 if seq > *last + 1 {
-                    report.gaps.push((*last, seq));
+                    gaps.push((*last, seq));
                 }
                 *last = seq;
             }
@@ -70,12 +70,8 @@ fn each(
     };
     let is_clean = lines(chunk, &mut hand_over);
     if is_clean {
-        report.log.start = chunk.offset;
-        report.log.lines = handed_over as u64;
-        report.log.records = report.log.lines;
-        report.log.sealed = report.log.lines;
-        report.log.bytes.records = chunk.bytes.len() as u64;
-        return Ok((ends, report));
+        let range = chunk.offset..chunk.offset + chunk.bytes.len() as u64;
+        return Ok((ends, ReadReport { gaps, ..ReadReport::of_sealed(range, handed_over) }));
     }
     let (records, report) = read::records_of(log, chunk)?;
     let ends = read::ends(&records);

@@ -380,6 +380,17 @@ impl Joined {
 }
 
 impl ReadReport {
+    /// Of bytes that are nothing but so many sealed records.
+    pub(crate) fn of_sealed(range: Range<u64>, count: usize) -> Self {
+        let mut report = Self::default();
+        report.log.start = range.start;
+        report.log.lines = count as u64;
+        report.log.records = report.log.lines;
+        report.log.sealed = report.log.lines;
+        report.log.bytes.records = range.end - range.start;
+        report
+    }
+
     fn add(&mut self, next: &Self) {
         self.log.add(&next.log);
         self.gaps.extend(&next.gaps);
@@ -409,12 +420,7 @@ fn with_rest(
     range: Range<u64>,
     fast_end: u64,
 ) -> Result<(Vec<Record>, ReadReport)> {
-    let mut report = ReadReport::default();
-    report.log.start = range.start;
-    report.log.lines = records.len() as u64;
-    report.log.records = report.log.lines;
-    report.log.sealed = report.log.lines;
-    report.log.bytes.records = fast_end - range.start;
+    let mut report = ReadReport::of_sealed(range.start..fast_end, records.len());
     if fast_end < range.end {
         let rest = log.part(Span { offset: fast_end, len: range.end - fast_end })?;
         records.extend(slow(&rest, &mut report)?);

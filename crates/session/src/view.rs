@@ -401,9 +401,8 @@ impl Wanted {
     }
 
     pub(crate) fn takes(&self, entry: &Entry) -> bool {
-        let is_visible =
-            |entry: &Entry| matches!(entry, Entry::Message(message) if message.seq() >= self.before);
-        self.scope == Scope::Transcript || is_visible(entry)
+        self.scope == Scope::Transcript
+            || matches!(entry, Entry::Message(message) if message.seq() >= self.before)
     }
 }
 

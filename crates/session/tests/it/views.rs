@@ -315,18 +315,18 @@ fn a_fold_gives_what_one_by_one_gives_in_whatever_order_lines_are() {
             logs.push(moved.concat());
             moved.insert(at, line);
             logs.push(moved.concat());
-            let text = std::str::from_utf8(line).unwrap();
-            for other in [
-                String::from("{\"none\":\"of ours\"}\n"),
-                text.replacen('t', "T", 1),
-                text.replace("\"seq\":", " \"seq\":"),
-                [text.trim_end(), text].concat(),
-                String::from("\n"),
-            ] {
-                let mut changed = lines.clone();
-                changed[at] = other.as_bytes();
-                logs.push(changed.concat());
-            }
+        }
+        let text = std::str::from_utf8(lines[at]).unwrap();
+        for other in [
+            String::from("{\"none\":\"of ours\"}\n"),
+            text.replacen('t', "T", 1),
+            text.replace("\"seq\":", " \"seq\":"),
+            [text.trim_end(), text].concat(),
+            String::from("\n"),
+        ] {
+            let mut changed = lines.clone();
+            changed[at] = other.as_bytes();
+            logs.push(changed.concat());
         }
     }
     for (n, log) in logs.iter().enumerate() {

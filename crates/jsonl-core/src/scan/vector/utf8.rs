@@ -119,10 +119,10 @@ impl Passed {
         let behind_one = _mm512_alignr_epi8::<15>(bytes, shifted);
         let behind_two = _mm512_alignr_epi8::<14>(bytes, shifted);
         let behind_three = _mm512_alignr_epi8::<13>(bytes, shifted);
-        let first = look_up(&const { FIRST_HIGH.repeated() }, high(behind_one));
+        let first = look_up(&FIRST_HIGH, high(behind_one));
         // Of its index only the lower six bits are looked at, and the table comes again with every sixteen.
-        let low = look_up(&const { FIRST_LOW.repeated() }, behind_one);
-        let second = look_up(&const { SECOND_HIGH.repeated() }, high(bytes));
+        let low = look_up(&FIRST_LOW, behind_one);
+        let second = look_up(&SECOND_HIGH, high(bytes));
         // All three of them: `&` is what is true of them only at the last of eight places.
         let pairs = _mm512_ternarylogic_epi64::<0x80>(first, low, second);
         // Bit 7 where two or three bytes before stands a lead of three or four.
@@ -135,21 +135,16 @@ impl Passed {
     }
 }
 
-/// What can be wrong with two bytes, by half of one of them.
+/// What can be wrong with two bytes, by half of one of them; again for every sixteen.
 #[cfg(target_arch = "x86_64")]
-struct Halves([u8; 16]);
-
-#[cfg(target_arch = "x86_64")]
-impl Halves {
-    const fn repeated(self) -> [u8; 64] {
-        let mut table = [0; 64];
-        let mut at = 0;
-        while at < table.len() {
-            table[at] = self.0[at % 16];
-            at += 1;
-        }
-        table
+const fn repeated(halves: [u8; 16]) -> [u8; 64] {
+    let mut table = [0; 64];
+    let mut at = 0;
+    while at < table.len() {
+        table[at] = halves[at % 16];
+        at += 1;
     }
+    table
 }
 
 /// A lead, and no continuation behind it.
@@ -179,7 +174,7 @@ const TWO: u8 = 1 << 7;
 
 /// By the upper half of the first byte.
 #[cfg(target_arch = "x86_64")]
-const FIRST_HIGH: Halves = Halves([
+const FIRST_HIGH: [u8; 64] = repeated([
     TOO_LONG,
     TOO_LONG,
     TOO_LONG,
@@ -200,10 +195,10 @@ const FIRST_HIGH: Halves = Halves([
 
 /// By the lower half of the first byte.
 #[cfg(target_arch = "x86_64")]
-const FIRST_LOW: Halves = {
+const FIRST_LOW: [u8; 64] = {
     const ANY: u8 = TOO_SHORT | TOO_LONG | TWO;
     const BEYOND: u8 = ANY | TOO_LARGE | OVERLONG_4;
-    Halves([
+    repeated([
         ANY | OVERLONG_3 | OVERLONG_2 | OVERLONG_4,
         ANY | OVERLONG_2,
         ANY,
@@ -225,9 +220,9 @@ const FIRST_LOW: Halves = {
 
 /// By the upper half of the second byte.
 #[cfg(target_arch = "x86_64")]
-const SECOND_HIGH: Halves = {
+const SECOND_HIGH: [u8; 64] = {
     const ANY: u8 = TOO_LONG | OVERLONG_2 | TWO;
-    Halves([
+    repeated([
         TOO_SHORT,
         TOO_SHORT,
         TOO_SHORT,
